@@ -1,0 +1,106 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { crc32c } from "@node-rs/crc32";
+import { encodeCrc32c } from "../../shared/cloud/crc32c.ts";
+import type { Md5Hasher } from "./md5-hasher.ts";
+import type { Segments } from "./segments.ts";
+
+/** Bytes gathered before they go to disk in one call. */
+const BATCH_BYTES = 1 << 20;
+
+export interface FinishedSegment {
+  size: number;
+  crc32c: string;
+  /** Absent where nobody hashes. */
+  md5Hash: string | undefined;
+}
+
+/**
+ * Appends to one segment and checks it on the way. At most two batches are in memory: one on its way to disk, one being
+ * gathered.
+ */
+export class SegmentWriter {
+  readonly id: string;
+  readonly #file: FileHandle;
+  readonly #hasher: Md5Hasher | undefined;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #checksum = 0;
+  #written = 0;
+
+  private constructor(id: string, file: FileHandle, hasher: Md5Hasher | undefined) {
+    this.id = id;
+    this.#file = file;
+    this.#hasher = hasher;
+  }
+
+  /** Opens a segment for appending; what it holds already is read once, for its checksums. */
+  static async open(segments: Segments, hasher: Md5Hasher | undefined, id: string): Promise<SegmentWriter> {
+    const path = segments.pathOf(id);
+    const file = await open(path, "a+");
+    const writer = new SegmentWriter(id, file, hasher);
+    hasher?.open(id, path);
+    if ((await file.stat()).size > 0) {
+      for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) writer.#count(chunk);
+    }
+    return writer;
+  }
+
+  /** Bytes taken so far. */
+  get size(): number {
+    return this.#written + this.#batchBytes;
+  }
+
+  /** Takes bytes; resolves when there is room for more. */
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#batch.push(chunk);
+    this.#batchBytes += chunk.length;
+    this.#checksum = crc32c(chunk, this.#checksum);
+    if (this.#batchBytes >= BATCH_BYTES) await this.#startBatch();
+  }
+
+  /** Resolves once all bytes taken are in the file. */
+  async flush(): Promise<void> {
+    await this.#startBatch();
+    await this.#writing;
+  }
+
+  /** Makes the segment durable and closes it. */
+  async finish(): Promise<FinishedSegment> {
+    await this.flush();
+    const [md5Hash] = await Promise.all([this.#hasher?.finish(this.id, this.#written), this.#file.datasync()]);
+    await this.#file.close();
+    return { size: this.#written, crc32c: encodeCrc32c(this.#checksum), md5Hash };
+  }
+
+  /** Closes the file without a promise about what it holds. */
+  async abandon(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+    this.#hasher?.drop(this.id);
+    await this.#file.close();
+  }
+
+  async #startBatch(): Promise<void> {
+    await this.#writing;
+    const batch = this.#batch;
+    if (batch.length === 0) return;
+    const bytes = this.#batchBytes;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    this.#written += bytes;
+    this.#writing = this.#store(batch, bytes, this.#written);
+    // Awaited by the next batch or by flush; until then a failure must not count as unhandled.
+    this.#writing.catch(() => undefined);
+  }
+
+  async #store(batch: Uint8Array[], bytes: number, end: number): Promise<void> {
+    const { bytesWritten } = await this.#file.writev(batch);
+    if (bytesWritten < bytes) await this.#file.appendFile(Buffer.concat(batch).subarray(bytesWritten));
+    this.#hasher?.advance(this.id, end);
+  }
+
+  #count(chunk: Uint8Array): void {
+    this.#checksum = crc32c(chunk, this.#checksum);
+    this.#written += chunk.length;
+  }
+}
