@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+
+const standIns = ["tests/{local,contracts}/{storage,kaggle,cloud-run}/**/*.test.ts", "tests/shared/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: "stand-ins", include: standIns } },
+      {
+        extends: true,
+        test: {
+          name: "postgres",
+          include: ["tests/**/*.test.ts"],
+          exclude: standIns,
+          globalSetup: "tests/setup/template-database.ts",
+        },
+      },
+    ],
+  },
+});
