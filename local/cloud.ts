@@ -1,0 +1,148 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { buildJobs } from "../jobs/build.ts";
+import { Closers } from "./closers.ts";
+import type { CloudOptions } from "./cloud-options.ts";
+import { startCloudRun } from "./cloud-run/start-cloud-run.ts";
+import { createBucket } from "./create-bucket.ts";
+import { CLOUD_RUN_REGION, defineJobs } from "./define-jobs.ts";
+import { startGateway } from "./gateway/start-gateway.ts";
+import { type RunningKaggle, startKaggle } from "./kaggle/start-kaggle.ts";
+import { loadKeys } from "./keys.ts";
+import type { Log } from "./log.ts";
+import { openDatabase, type RestartableWorker } from "./open-database.ts";
+import { type Account, configure, createAccounts } from "./seed-cloud.ts";
+import { claimDataFolder } from "./single-instance.ts";
+import { startStorage } from "./storage/start-storage.ts";
+
+export const BUCKET = "corral-local";
+/** The Kaggle login of the local cloud's own jobs. */
+const KAGGLE_LOGIN = { username: "corral", key: "local-kaggle-key" };
+
+/** What `npm start -- --json` prints; scripts rely on these names. */
+export interface CloudInfo {
+  functions_url: string;
+  api_url: string;
+  anon_key: string;
+  service_role_key: string;
+  admin: Account;
+  owner: Account;
+  postgres_url: string;
+  storage_endpoint: string;
+  bucket: string;
+  cloud_run_endpoint: string;
+  kaggle_endpoint: string;
+}
+
+export interface Cloud {
+  info: CloudInfo;
+  /** A superuser's URL where Postgres is ours; the given one with --postgres-url. */
+  adminUrl: string;
+  /** What plays pg_net's background worker; an existing Postgres has its own. */
+  pgNet?: RestartableWorker;
+  kaggle: RunningKaggle;
+  /** The process ids of the job containers that run now. */
+  containerPids(): number[];
+  close(): Promise<void>;
+}
+
+/** Starts every part of the local cloud and resolves once all of it answers; what fails to start leaves nothing running. */
+export async function startCloud(options: CloudOptions, logs: (part: string) => Log): Promise<Cloud> {
+  const closers = new Closers();
+  try {
+    return await startParts(options, logs, closers);
+  } catch (error) {
+    await closers.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function startParts(options: CloudOptions, logs: (part: string) => Log, closers: Closers): Promise<Cloud> {
+  const dataDir = resolve(options.dataDir);
+  const { ports } = options;
+  await mkdir(dataDir, { recursive: true });
+  closers.add(await claimDataFolder(dataDir));
+  if (options.fresh) await forget(dataDir);
+  const keys = await loadKeys(dataDir);
+  const { serviceAccount } = keys;
+
+  const own = <T extends { close(): Promise<unknown> }>(part: T): T => {
+    closers.add(() => part.close());
+    return part;
+  };
+  const [database, bundles] = await Promise.all([openDatabase(options, dataDir, logs, closers), buildJobs()]);
+  const storage = own(
+    await startStorage({ port: ports.storage, dir: join(dataDir, "storage"), serviceAccount, log: logs("storage") }),
+  );
+  const kaggle = own(await startKaggle({ port: ports.kaggle, users: [KAGGLE_LOGIN], log: logs("kaggle") }));
+  const cloudRun = await startCloudRun({
+    port: ports.cloudRun,
+    serviceAccount,
+    startupDelayMs: options.jobStartDelayMs,
+    log: logs("cloud-run"),
+  });
+  const gateway = own(
+    await startGateway({
+      port: ports.gateway,
+      postgresUrl: database.authenticatorUrl,
+      adminUrl: database.adminUrl,
+      databaseUrl: database.url,
+      keys,
+      functionEnv: {
+        DISPATCH_SECRET: keys.dispatchSecret,
+        GOOGLE_CREDENTIALS: JSON.stringify(serviceAccount),
+        CLOUD_RUN_REGION,
+        CLOUD_RUN_ENDPOINT: cloudRun.url,
+      },
+      log: logs,
+    }).catch(async (error: unknown) => {
+      await cloudRun.close();
+      throw error;
+    }),
+  );
+  // After the gateway, so that it stops before: a container that is told to stop still gives its run back.
+  own(cloudRun);
+  const functionsUrl = `${gateway.url}/functions/v1`;
+
+  await configure(database.adminUrl, {
+    functionsUrl,
+    dispatchSecret: keys.dispatchSecret,
+    openEnrollment: options.openEnrollment,
+    openAdmin: options.openAdmin,
+  });
+  await createBucket(storage.url, BUCKET);
+  await defineJobs(cloudRun.url, serviceAccount, bundles, {
+    SUPABASE_URL: gateway.url,
+    SUPABASE_SERVICE_ROLE_KEY: keys.serviceRoleKey,
+    STORAGE_BUCKET: BUCKET,
+    STORAGE_ENDPOINT: storage.url,
+    KAGGLE_API_URL: `${kaggle.url}/v1`,
+    KAGGLE_USERNAME: KAGGLE_LOGIN.username,
+    KAGGLE_KEY: KAGGLE_LOGIN.key,
+  });
+  const accounts = await createAccounts(gateway.url, keys.serviceRoleKey);
+
+  return {
+    info: {
+      functions_url: functionsUrl,
+      api_url: gateway.url,
+      anon_key: keys.anonKey,
+      service_role_key: keys.serviceRoleKey,
+      ...accounts,
+      postgres_url: database.url,
+      storage_endpoint: storage.url,
+      bucket: BUCKET,
+      cloud_run_endpoint: cloudRun.url,
+      kaggle_endpoint: kaggle.url,
+    },
+    adminUrl: database.adminUrl,
+    ...(database.pgNet === undefined ? {} : { pgNet: database.pgNet }),
+    kaggle,
+    containerPids: cloudRun.containerPids,
+    close: () => closers.close(),
+  };
+}
+
+async function forget(dataDir: string): Promise<void> {
+  for (const part of ["keys.json", "storage"]) await rm(join(dataDir, part), { recursive: true, force: true });
+}

@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { connect, createServer, type Server } from "node:net";
+import { platform, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/**
+ * Claims a data folder for this process and resolves to the release.
+ * The claim is a listening socket, not a file with a pid: the system frees it however the process ends.
+ */
+export async function claimDataFolder(dataDir: string): Promise<() => Promise<void>> {
+  const path = socketPath(resolve(dataDir));
+  const server = createServer((socket) => socket.end());
+  if (!(await bind(server, path))) {
+    if (await answers(path)) {
+      throw new Error(
+        `A local cloud already runs on ${dataDir}. Stop it (Ctrl-C where it runs), or start another with --data-dir and --ports auto.`,
+      );
+    }
+    await rm(path, { force: true });
+    if (!(await bind(server, path))) throw new Error(`Another local cloud is starting on ${dataDir}.`);
+  }
+  server.unref();
+  return () => new Promise((done) => server.close(() => done()));
+}
+
+function socketPath(dataDir: string): string {
+  const name = `corral-${createHash("sha256").update(dataDir).digest("hex").slice(0, 16)}`;
+  return platform() === "win32" ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
+}
+
+/** A socket file that outlived its process is there, but nobody answers on it. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+function bind(server: Server, path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => {
+      server.off("listening", onListening);
+      if (error.code === "EADDRINUSE") resolve(false);
+      else reject(error);
+    };
+    const onListening = () => {
+      server.off("error", onError);
+      resolve(true);
+    };
+    server.once("error", onError).once("listening", onListening).listen(path);
+  });
+}

@@ -1,0 +1,48 @@
+import { Storage } from "@google-cloud/storage";
+import pg from "pg";
+import { type Cloud, startCloud } from "../../local/cloud.ts";
+import { type CloudOptions, FREE_PORTS } from "../../local/cloud-options.ts";
+import { makeTemporaryDataFolder } from "../../local/data-folder.ts";
+
+export interface TestCloud extends Cloud {
+  /** Runs one statement with the most rights there are. */
+  sql<T extends pg.QueryResultRow>(text: string, params?: unknown[]): Promise<T[]>;
+  /** Names of the objects under a prefix of the bucket. */
+  list(prefix: string): Promise<string[]>;
+  /** What every part of the cloud has logged, a line each, with its part's name in front. */
+  lines: string[];
+}
+
+/** Starts a whole local cloud of its own for a test file. */
+export async function startTestCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {
+  const folder = await makeTemporaryDataFolder();
+  const lines: string[] = [];
+  const cloud = await startCloud(
+    {
+      dataDir: folder.dataDir,
+      fresh: true,
+      ports: FREE_PORTS,
+      openEnrollment: true,
+      openAdmin: false,
+      jobStartDelayMs: 0,
+      ...options,
+    },
+    (part) => (line) => lines.push(`${part}: ${line}`),
+  );
+  const pool = new pg.Pool({ connectionString: cloud.adminUrl, max: 2 });
+  const bucket = new Storage({ apiEndpoint: cloud.info.storage_endpoint, projectId: "corral-local" }).bucket(
+    cloud.info.bucket,
+  );
+  return {
+    ...cloud,
+    lines,
+    sql: async <T extends pg.QueryResultRow>(text: string, params: unknown[] = []) =>
+      (await pool.query<T>(text, params)).rows,
+    list: async (prefix) => (await bucket.getFiles({ prefix }))[0].map(({ name }) => name),
+    close: async () => {
+      await pool.end();
+      await cloud.close();
+      await folder.remove();
+    },
+  };
+}
