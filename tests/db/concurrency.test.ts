@@ -128,6 +128,22 @@ describe("a report of progress and the sweep", () => {
     expect((await runOf(db, id)).state).toBe("running");
   });
 
+  test("a report that comes after the sweep has looked, and before it acts, keeps the run", async () => {
+    const slow = await addRunningProject(db);
+    const alive = await addRunningProject(db);
+    await expire(slow.run);
+    await expire(alive.run);
+    await first.query("begin");
+    // The sweep has to stop at its first line of a log.
+    await first.query("lock table public.agent_logs in exclusive mode");
+    const sweep = await startBlocked(db, SWEEP);
+    expect(firstOf(await db.sql(REPORT, [alive.run]))).toEqual({ outcome: "continue" });
+    await commit();
+    expect(await sweep.result).toMatchObject({ expired: 1 });
+    expect((await runOf(db, slow.id)).state).toBe("queued");
+    expect((await runOf(db, alive.id)).state).toBe("running");
+  });
+
   test("a report that comes while the sweep takes the run away is told to stop", async () => {
     const { id, run } = await addRunningProject(db);
     await expire(run);
