@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cleanUp, type ObjectRegister } from "../../../jobs/cleanup/run.ts";
+import { type Lane, startLane } from "../start-lane.ts";
+
+const DAY_MS = 24 * 3600 * 1000;
+
+let lane: Lane;
+let register: ObjectRegister;
+beforeAll(async () => {
+  lane = await startLane();
+  const list =
+    <T>(call: string) =>
+    async (values: T[]) =>
+      (await lane.db.as<{ found: T }>("service_role", {}, `select ${call}($1) as found`, [values])).map(
+        ({ found }) => found,
+      );
+  register = {
+    listLiveRuns: async (runs) => (await list<number>("public.list_live_runs")(runs)).map(Number),
+    listUnreferenced: list<string>("public.list_unreferenced_objects"),
+  };
+});
+afterAll(() => lane.close());
+
+/** Cleans up as the job would so many days from now; resolves to the number of deletions. */
+async function cleanUpIn(days: number, overrides: Partial<ObjectRegister> = {}): Promise<number> {
+  let deleted = 0;
+  await cleanUp({
+    bucket: lane.bucket,
+    register: { ...register, ...overrides },
+    now: new Date(Date.now() + days * DAY_MS),
+    signal: new AbortController().signal,
+    onDeleted: () => void deleted++,
+  });
+  return deleted;
+}
+
+const save = (name: string) => lane.bucket.file(name).save("content");
+
+describe("the job cleanup", () => {
+  it("deletes the folder of a run that is over, and leaves that of a live one", async () => {
+    const { run } = await lane.enqueue();
+    await Promise.all([
+      save(`tmp/kaggle-to-gcs/${run}/x/part-00001`),
+      save("tmp/kaggle-to-gcs/999999/x/part-00001"),
+      save("tmp/notes.txt"),
+    ]);
+    expect(await cleanUpIn(2)).toBe(1);
+    expect(await lane.listObjects()).toEqual([`tmp/kaggle-to-gcs/${run}/x/part-00001`, "tmp/notes.txt"]);
+  });
+
+  it("leaves the folder of a run alone for a day", async () => {
+    await save("tmp/kaggle-to-gcs/999998/x/part-00001");
+    expect(await cleanUpIn(0.9)).toBe(0);
+    expect(await cleanUpIn(1.1)).toBe(1);
+  });
+
+  it("deletes an archive that no dataset refers to, and keeps the others", async () => {
+    const { project } = await lane.enqueue({ keywords: ["penguins"] });
+    const name = "raw/wanted_v1.zip";
+    await Promise.all([save(name), save("raw/unwanted_v1.zip")]);
+    await lane.db.sql("insert into public.datasets (project_id, name, gcs_url) values ($1, 'wanted', $2)", [
+      project,
+      `gs://${lane.bucket.name}/${name}`,
+    ]);
+    expect(await cleanUpIn(8)).toBeGreaterThan(0);
+    expect((await lane.listObjects()).filter((object) => object.startsWith("raw/"))).toEqual([name]);
+  });
+
+  it("leaves an archive alone that was used in the last week", async () => {
+    const file = lane.bucket.file("raw/fresh_v1.zip");
+    await save(file.name);
+    expect(await cleanUpIn(6)).toBe(0);
+    await file.setMetadata({ customTime: new Date(Date.now() + 5 * DAY_MS).toISOString() });
+    await cleanUpIn(11);
+    expect((await file.exists())[0]).toBe(true);
+    await cleanUpIn(13);
+    expect((await file.exists())[0]).toBe(false);
+  });
+
+  it("loses against a run that takes the archive into use between the look and the deletion", async () => {
+    const file = lane.bucket.file("raw/raced_v1.zip");
+    await save(file.name);
+    await cleanUpIn(30, {
+      async listUnreferenced(urls) {
+        const unreferenced = await register.listUnreferenced(urls);
+        await file.setMetadata({ metadata: { used: "just now" } });
+        return unreferenced;
+      },
+    });
+    expect((await file.exists())[0]).toBe(true);
+  });
+
+  it("reads buckets of more objects than a page holds", async () => {
+    const names = Array.from({ length: 520 }, (_, index) => `raw/many-${String(index).padStart(4, "0")}_v1.zip`);
+    for (let start = 0; start < names.length; start += 40) await Promise.all(names.slice(start, start + 40).map(save));
+    expect(await cleanUpIn(30)).toBeGreaterThanOrEqual(520);
+    expect((await lane.listObjects()).filter((name) => name.includes("many-"))).toEqual([]);
+  });
+
+  it("runs as a container to its end, and says what it did", async () => {
+    const run = await lane.enqueueCleanup();
+    const job = await lane.launch(run, "cleanup");
+    expect(await job.exit).toMatchObject({ code: 0 });
+    expect(job.lines[0]).toBe(`corral-job cleanup run=${run} attempt=1 started`);
+    expect(await lane.readRun(run)).toMatchObject({
+      state: "succeeded",
+      progress: { objects_deleted: 0, bytes_deleted: 0 },
+    });
+  });
+});
