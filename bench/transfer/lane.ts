@@ -53,23 +53,23 @@ export async function startBenchLane(sizes: number[], shape: Shape): Promise<Ben
     const kaggle = { what: "kaggle", token: TOKEN, datasets } as const;
     const plainKaggle = await serve(kaggle);
     const shapedKaggle = await serve({ ...kaggle, shape: { latencyMs, bytesPerSecondPerConnection: bytesPerSecond } });
-    const plainStorage = await serve({ what: "storage", dir: folder, bucket: BUCKET });
-    const shapedStorage = await serve({ what: "proxy", target: plainStorage, bytesPerSecond });
-    const bucket = new Storage({ apiEndpoint: plainStorage, projectId: "bench" }).bucket(BUCKET);
+    const plainStorage = await serve({ what: "storage", dir: join(folder, "plain"), bucket: BUCKET });
+    const shapedStorage = await serve({ what: "storage", dir: join(folder, "shaped"), bucket: BUCKET, bytesPerSecond });
     const program = await bundle();
     return {
       async measure(method, bytes, shaped, connections) {
+        const storageUrl = shaped ? shapedStorage : plainStorage;
         const child = await startChild(program, {
           method,
           connections,
           ref: refOf(bytes),
           kaggleUrl: shaped ? shapedKaggle : plainKaggle,
           kaggleToken: TOKEN,
-          storageUrl: shaped ? shapedStorage : plainStorage,
+          storageUrl,
           bucket: BUCKET,
         });
         await child.stop();
-        await bucket.deleteFiles({ force: true });
+        await new Storage({ apiEndpoint: storageUrl, projectId: "bench" }).bucket(BUCKET).deleteFiles({ force: true });
         return measured.parse(JSON.parse(child.firstLine));
       },
       close,

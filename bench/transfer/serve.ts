@@ -4,7 +4,6 @@ import { startKaggle } from "../../local/kaggle/start-kaggle.ts";
 import { syntheticDataset } from "../../local/kaggle/synthetic-dataset.ts";
 import { loadKeys } from "../../local/keys.ts";
 import { startStorage } from "../../local/storage/start-storage.ts";
-import { startShapedProxy } from "./shaped-proxy.ts";
 
 const shape = z.object({ latencyMs: z.number(), bytesPerSecondPerConnection: z.number() });
 
@@ -16,15 +15,13 @@ const serving = z.discriminatedUnion("what", [
     datasets: z.array(z.object({ ref: z.string(), bytes: z.number() })),
     shape: shape.optional(),
   }),
-  z.object({ what: z.literal("storage"), dir: z.string(), bucket: z.string() }),
-  z.object({ what: z.literal("proxy"), target: z.url(), bytesPerSecond: z.number() }),
+  z.object({ what: z.literal("storage"), dir: z.string(), bucket: z.string(), bytesPerSecond: z.number().optional() }),
 ]);
 export type Serving = z.input<typeof serving>;
 
 process.stdout.write(`${await serve(serving.parse(JSON.parse(process.argv[2] ?? "{}")))}\n`);
 
 async function serve(task: z.output<typeof serving>): Promise<string> {
-  if (task.what === "proxy") return startShapedProxy(new URL(task.target), task.bytesPerSecond);
   if (task.what === "kaggle") {
     const { token, datasets, shape } = task;
     const tokens = [{ token, username: "bench" }];
@@ -38,7 +35,9 @@ async function serve(task: z.output<typeof serving>): Promise<string> {
   }
   const { serviceAccount } = await loadKeys(task.dir);
   // Without MD5: on Google's side it costs us nothing, here it would take the processor that is measured.
-  const { url } = await startStorage({ port: 0, dir: task.dir, serviceAccount, md5: false });
+  const { dir, bytesPerSecond: uploadBytesPerSecond } = task;
+  const link = uploadBytesPerSecond === undefined ? {} : { uploadBytesPerSecond };
+  const { url } = await startStorage({ port: 0, dir, serviceAccount, md5: false, ...link });
   await createBucket(url, task.bucket);
   return url;
 }

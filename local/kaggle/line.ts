@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { TokenBucket } from "../token-bucket.ts";
 import { type Fault, findFault } from "./faults.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /** How far away Kaggle is; none of it when left out. */
 export interface Shape {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TokenBucket } from "../token-bucket.ts";
 import type { Blob } from "./blob-store.ts";
 import type { Content, Hashes } from "./content.ts";
 import { type Fault, findFault } from "./faults.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
 export interface SendOptions {
   faults: Fault[];

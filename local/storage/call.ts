@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
+import { TokenBucket } from "../token-bucket.ts";
 import { type Preconditions, preconditions } from "./records.ts";
 import { invalid } from "./storage-error.ts";
 
@@ -11,6 +12,7 @@ export class Call {
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
   readonly #params: Record<string, string>;
+  readonly #bytesPerSecond: number | undefined;
   #body: AsyncIterator<Buffer> | undefined;
 
   constructor(
@@ -18,11 +20,13 @@ export class Call {
     response: ServerResponse,
     params: Record<string, string>,
     query: URLSearchParams,
+    bytesPerSecond?: number,
   ) {
     this.request = request;
     this.response = response;
     this.query = query;
     this.#params = params;
+    this.#bytesPerSecond = bytesPerSecond;
   }
 
   /** A decoded segment of the path. */
@@ -61,7 +65,7 @@ export class Call {
   body(): AsyncIterableIterator<Buffer> {
     const body = this.request.iterator({ destroyOnReturn: false });
     this.#body = body;
-    return body;
+    return this.#bytesPerSecond === undefined ? body : pace(body, new TokenBucket(this.#bytesPerSecond));
   }
 
   /** Reads what is left of the body, so that the connection can carry the next request. */
@@ -90,6 +94,13 @@ export class Call {
 
   sendEmpty(status: number, headers: Record<string, string> = {}): void {
     this.response.writeHead(status, { "content-length": 0, ...headers }).end();
+  }
+}
+
+async function* pace(body: AsyncIterable<Buffer>, bucket: TokenBucket): AsyncIterableIterator<Buffer> {
+  for await (const chunk of body) {
+    await bucket.take(chunk.length);
+    yield chunk;
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { combineCrc32c } from "../../shared/cloud/crc32c.ts";
 import type { Call } from "./call.ts";
 import { checkPreconditions } from "./check-preconditions.ts";
+import { withoutNulls } from "./merge-patch.ts";
 import { checkObjectName } from "./object-name.ts";
 import { type ObjectRecord, objectSettings } from "./records.ts";
 import { toObjectResource } from "./resources.ts";
@@ -12,14 +13,22 @@ import type { NewObject, Store } from "./store.ts";
 const MAX_SOURCES = 32;
 const EMPTY_CRC32C = "AAAAAA==";
 
+const givenSettings = z.preprocess(withoutNulls, objectSettings);
+
+/** 64-bit numbers are strings in the JSON API, and numbers from some of its clients; null stands for none. */
+const int64 = z
+  .union([z.string(), z.number()])
+  .nullish()
+  .transform((value) => (value == null ? undefined : String(value)));
+
 const composeShape = z.object({
-  destination: objectSettings.optional(),
+  destination: givenSettings.optional(),
   sourceObjects: z
     .array(
       z.object({
         name: z.string(),
-        generation: z.coerce.string().optional(),
-        objectPreconditions: z.object({ ifGenerationMatch: z.coerce.string().optional() }).optional(),
+        generation: int64,
+        objectPreconditions: z.object({ ifGenerationMatch: int64 }).nullish(),
       }),
     )
     .default([]),
@@ -62,7 +71,7 @@ export function addCopyRoutes(router: Router, store: Store): void {
   });
 
   router.on("POST /b/:bucket/o/:object/moveTo/o/:toObject", async (call) => {
-    await call.readJson(objectSettings);
+    await call.readJson(givenSettings);
     const source = readSource(call, store);
     const object = await store.moveObject(source, duplicate(call, source, call.param("bucket"), source));
     call.sendJson(toObjectResource(object, call.origin));
@@ -70,7 +79,7 @@ export function addCopyRoutes(router: Router, store: Store): void {
 }
 
 async function copy(call: Call, store: Store): Promise<ObjectRecord> {
-  const given = await call.readJson(objectSettings);
+  const given = await call.readJson(givenSettings);
   const source = readSource(call, store);
   // Metadata in the request replaces the source's altogether.
   const settings = Object.keys(given).length > 0 ? given : source;

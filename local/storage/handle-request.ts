@@ -15,6 +15,8 @@ export interface Deps {
   verifier: SignatureVerifier;
   store: Store;
   log: Log;
+  /** What one connection carries towards us; as much as it can when left out. */
+  uploadBytesPerSecond?: number | undefined;
 }
 
 interface Target {
@@ -45,7 +47,7 @@ export async function handleRequest(deps: Deps, request: IncomingMessage, respon
       if (isPreflight(request)) return void response.writeHead(200, { "content-length": 0 }).end();
       const match = deps.router.find(request.method ?? "", apiPath);
       if (match === undefined) throw notImplemented(`${request.method} ${target.path}`);
-      call = new Call(request, response, match.params, target.query);
+      call = new Call(request, response, match.params, target.query, deps.uploadBytesPerSecond);
       await match.handler(call);
     }
   } catch (error) {

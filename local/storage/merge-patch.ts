@@ -9,6 +9,11 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return merged;
 }
 
+/** Some clients spell out what they do not set: null stands for absent. */
+export function withoutNulls(value: unknown): unknown {
+  return isObject(value) ? mergePatch({}, value) : value;
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

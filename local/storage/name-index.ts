@@ -63,7 +63,7 @@ export class NameIndex {
 
   /** Where the entries after a name, or after all that a folded prefix stands for, begin. */
   #skip(entry: string, { prefix, delimiter }: ListOptions): number {
-    const isFolded = delimiter !== "" && entry.length > prefix.length && entry.endsWith(delimiter);
+    const isFolded = delimiter !== "" && entry.includes(delimiter, prefix.length);
     return partition(this.#sorted, (name) => compareNames(name, entry) <= 0 || (isFolded && name.startsWith(entry)));
   }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Call } from "./call.ts";
 import { checkPreconditions } from "./check-preconditions.ts";
-import { mergePatch } from "./merge-patch.ts";
+import { mergePatch, withoutNulls } from "./merge-patch.ts";
 import { type ObjectSettings, objectSettings } from "./records.ts";
 import { toObjectResource } from "./resources.ts";
 import type { Router } from "./router.ts";
@@ -30,7 +30,7 @@ export function addObjectRoutes(router: Router, store: Store): void {
   });
 
   router.on("PUT /b/:bucket/o/:object", async (call) => {
-    const settings = await call.readJson(objectSettings);
+    const settings = await call.readJson(z.preprocess(withoutNulls, objectSettings));
     await updateObject(call, store, () => settings);
   });
 

@@ -7,7 +7,7 @@ import { invalid, notFound } from "./storage-error.ts";
 import { checkHashes, type Store } from "./store.ts";
 
 /** All but the last request of an upload bring a multiple of this. */
-export const CHUNK_MULTIPLE = 256 * 1024;
+const CHUNK_MULTIPLE = 256 * 1024;
 
 export type UploadProgress = { done: ObjectRecord } | { persisted: number };
 
@@ -44,7 +44,7 @@ export class ResumableUploads {
       if (range.kind === "query") {
         return range.total === writer.size ? this.#finish(upload, session) : { persisted: writer.size };
       }
-      const isLast = await this.#append(id, session, writer, range, body);
+      const isLast = await this.#append(session, writer, range, body);
       if (!isLast) return { persisted: writer.size };
       return this.#finish(upload, session);
     });
@@ -98,7 +98,6 @@ export class ResumableUploads {
 
   /** Resolves to whether the object is complete with this request. */
   async #append(
-    id: string,
     session: Session,
     writer: SegmentWriter,
     { start, end, total }: BytesRange,
@@ -117,23 +116,22 @@ export class ResumableUploads {
         if (end !== undefined && position > end) throw wrongLength(position - start, end - start);
         if (fresh.length > 0) await writer.write(fresh);
       }
+      await writer.flush();
     } catch (error) {
-      await this.#keep(id, session, writer);
+      await this.#keep(session, writer);
       throw error;
     }
-    await writer.flush();
     if (end !== undefined && position !== end) throw wrongLength(position - start, end - start);
     return isLast && (total === undefined || writer.size === total);
   }
 
   /** After a failure: bytes in the file stay; if it cannot be written, the writer goes and is opened afresh. */
-  async #keep(id: string, session: Session, writer: SegmentWriter): Promise<void> {
+  async #keep(session: Session, writer: SegmentWriter): Promise<void> {
     try {
       await writer.flush();
     } catch {
       session.writer = undefined;
       await writer.abandon();
-      this.#sessions.delete(id);
     }
   }
 

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Duplex, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { Segment } from "./records.ts";
 
 /** Bytes that leave the disk in one read; more does not raise the rate, and every reader holds as much. */
@@ -50,6 +52,15 @@ export class Segments {
     }
   }
 
+  /** Whether all bytes of these segments are on disk; after a power cut some may not have arrived. */
+  async areWhole(segments: Segment[]): Promise<boolean> {
+    for (const { id, size } of segments) {
+      const found = await stat(this.pathOf(id)).catch(() => undefined);
+      if (found?.size !== size) return false;
+    }
+    return true;
+  }
+
   /** Removes files that nobody holds: what a crash left between writing bytes and recording them. */
   async sweep(): Promise<void> {
     for (const id of await readdir(this.#dir)) {
@@ -57,20 +68,27 @@ export class Segments {
     }
   }
 
-  /** Reads bytes `start` to `end` (exclusive) of segments in a row; they stay held until the last was read. */
-  async *read(segments: Segment[], start: number, end: number): AsyncGenerator<Buffer> {
+  /**
+   * Sends bytes `start` to `end` (exclusive) of segments in a row, and ends the sink. The segments stay held meanwhile,
+   * whatever becomes of their object; a slow reader slows the reading.
+   */
+  async send(segments: Segment[], start: number, end: number, sink: Writable, through?: Duplex): Promise<void> {
     this.hold(segments);
+    const bytes = this.#read(segments, start, end);
     try {
-      let offset = 0;
-      for (const { id, size } of segments) {
-        const from = Math.max(start - offset, 0);
-        const to = Math.min(end - offset, size);
-        if (from < to)
-          yield* createReadStream(this.pathOf(id), { start: from, end: to - 1, highWaterMark: READ_BYTES });
-        offset += size;
-      }
+      await (through === undefined ? pipeline(bytes, sink) : pipeline(bytes, through, sink));
     } finally {
       this.release(segments);
+    }
+  }
+
+  async *#read(segments: Segment[], start: number, end: number): AsyncGenerator<Buffer> {
+    let offset = 0;
+    for (const { id, size } of segments) {
+      const from = Math.max(start - offset, 0);
+      const to = Math.min(end - offset, size);
+      if (from < to) yield* createReadStream(this.pathOf(id), { start: from, end: to - 1, highWaterMark: READ_BYTES });
+      offset += size;
     }
   }
 }

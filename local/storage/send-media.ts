@@ -1,4 +1,3 @@
-import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { type ByteRange, readRange } from "./byte-range.ts";
 import type { Call } from "./call.ts";
@@ -13,7 +12,7 @@ const OVERRIDES = {
   "response-content-disposition": "content-disposition",
 } as const;
 
-/** Answers with an object's bytes, or those in the range asked for. Only HEAD has no body. */
+/** Answers with an object's bytes, or those in the range asked for; HEAD without them. */
 export async function sendMedia(call: Call, store: Store, object: ObjectRecord): Promise<void> {
   checkEtag(call, object);
   if (object.contentEncoding === "gzip" && !acceptsGzip(call)) return sendUnzipped(call, store, object);
@@ -23,17 +22,16 @@ export async function sendMedia(call: Call, store: Store, object: ObjectRecord):
     ...describe(object),
     "accept-ranges": "bytes",
     "content-length": String(end - start),
-    ...(object.contentEncoding === undefined ? {} : { "content-encoding": object.contentEncoding }),
+    ...(object.contentEncoding === undefined ? {} : { "content-encoding": toHeaderText(object.contentEncoding) }),
   };
   if (range !== undefined) headers["content-range"] = `bytes ${start}-${end - 1}/${object.size}`;
   for (const [parameter, header] of Object.entries(OVERRIDES)) {
     const value = call.query.get(parameter);
-    if (value !== null) headers[header] = value;
+    if (value !== null) headers[header] = toHeaderText(value);
   }
   call.response.writeHead(range === undefined ? 200 : 206, headers);
   if (call.request.method === "HEAD") call.response.end();
-  // From disk to socket piece by piece: a slow reader slows the reading.
-  else await pipeline(store.segments.read(object.segments, start, end), call.response);
+  else await store.segments.send(object.segments, start, end, call.response);
 }
 
 /** Decompressive transcoding: whoever does not take gzip gets the bytes unzipped, without ranges and checksums. */
@@ -41,31 +39,37 @@ async function sendUnzipped(call: Call, store: Store, object: ObjectRecord): Pro
   const { "x-goog-hash": _hash, ...headers } = describe(object);
   call.response.writeHead(200, { ...headers, warning: "214 UploadServer gunzipped" });
   if (call.request.method === "HEAD") return void call.response.end();
-  await pipeline(store.segments.read(object.segments, 0, object.size), createGunzip(), call.response);
+  await store.segments.send(object.segments, 0, object.size, call.response, createGunzip());
 }
 
 /** The SDKs prove full reads by `x-goog-hash`, and only when the stored encoding is told; no space after the comma. */
 function describe(object: ObjectRecord): Record<string, string> {
   const headers: Record<string, string> = {
-    "content-type": object.contentType ?? "application/octet-stream",
+    "content-type": toHeaderText(object.contentType ?? "application/octet-stream"),
     etag: `"${etagOf(object)}"`,
     "last-modified": new Date(object.updated).toUTCString(),
-    "cache-control": object.cacheControl ?? "private, max-age=0",
+    "cache-control": toHeaderText(object.cacheControl ?? "private, max-age=0"),
     "x-goog-hash": [`crc32c=${object.crc32c}`, ...(object.md5Hash ? [`md5=${object.md5Hash}`] : [])].join(","),
     "x-goog-generation": String(object.generation),
     "x-goog-metageneration": String(object.metageneration),
     "x-goog-stored-content-length": String(object.size),
-    "x-goog-stored-content-encoding": object.contentEncoding ?? "identity",
+    "x-goog-stored-content-encoding": toHeaderText(object.contentEncoding ?? "identity"),
     "x-goog-storage-class": "STANDARD",
   };
-  if (object.contentDisposition !== undefined) headers["content-disposition"] = object.contentDisposition;
-  if (object.contentLanguage !== undefined) headers["content-language"] = object.contentLanguage;
+  const { contentDisposition, contentLanguage } = object;
+  if (contentDisposition !== undefined) headers["content-disposition"] = toHeaderText(contentDisposition);
+  if (contentLanguage !== undefined) headers["content-language"] = toHeaderText(contentLanguage);
   if (object.componentCount !== undefined) headers["x-goog-component-count"] = String(object.componentCount);
   for (const [key, value] of Object.entries(object.metadata ?? {})) {
-    // Header names are ASCII tokens; the custom metadata of the JSON API may be anything.
-    if (/^[\w-]+$/.test(key)) headers[`x-goog-meta-${key.toLowerCase()}`] = Buffer.from(value).toString("latin1");
+    if (/^[\w-]+$/.test(key)) headers[`x-goog-meta-${key.toLowerCase()}`] = toHeaderText(value);
   }
   return headers;
+}
+
+/** Metadata may be any text; a header carries its UTF-8 bytes, less what would break its line. */
+function toHeaderText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what has to go
+  return Buffer.from(text.replace(/[\u0000-\u001f\u007f]/g, " ")).toString("latin1");
 }
 
 function findRange(call: Call, object: ObjectRecord): ByteRange | undefined {

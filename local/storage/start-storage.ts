@@ -23,6 +23,8 @@ export interface StorageOptions {
   serviceAccount: ServiceAccount;
   /** False spares the processor: no object has an MD5, as if all were composite. For benchmarks of other things. */
   md5?: boolean;
+  /** What one connection carries towards us, as over a long way; as much as it can when left out. */
+  uploadBytesPerSecond?: number;
   log?: Log;
 }
 
@@ -37,7 +39,7 @@ const SERVER_OPTIONS = { requestTimeout: 0, keepAliveTimeout: 75_000, highWaterM
 /** Serves Cloud Storage from a folder: the JSON API, and of the XML API what signed URLs need. */
 export async function startStorage(options: StorageOptions): Promise<RunningStorage> {
   const { port, dir, serviceAccount, md5 = true, log = () => undefined } = options;
-  const store = await Store.open(dir);
+  const store = await Store.open(dir, log);
   const hasher = md5 ? new Md5Hasher() : undefined;
   const uploads = new ResumableUploads(store, hasher);
   let url = "";
@@ -53,6 +55,7 @@ export async function startStorage(options: StorageOptions): Promise<RunningStor
     verifier: new SignatureVerifier(serviceAccount),
     store,
     log,
+    uploadBytesPerSecond: options.uploadBytesPerSecond,
   };
 
   const running = new Set<Promise<void>>();

@@ -32,6 +32,10 @@ export class State {
     return this.#buckets.get(bucket)?.objects.get(name);
   }
 
+  objects(): ObjectRecord[] {
+    return [...this.#buckets.values()].flatMap(({ objects }) => [...objects.values()]);
+  }
+
   uploads(): UploadRecord[] {
     return [...this.#uploads.values()];
   }

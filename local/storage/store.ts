@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Log } from "../log.ts";
 import { checkPreconditions } from "./check-preconditions.ts";
 import { Journal } from "./journal.ts";
 import type {
@@ -34,7 +35,8 @@ export interface NewObject {
 
 /**
  * Buckets and objects in a folder. Every change checks its conditions, is journaled and takes effect in one synchronous
- * step, so no two requests can both pass a precondition; what a method resolves to is on disk.
+ * step, so no two requests can both pass a precondition. What a method resolved to outlives this process; after a power
+ * cut, an object whose bytes were not on disk yet is gone as a whole.
  */
 export class Store {
   readonly segments: Segments;
@@ -48,12 +50,17 @@ export class Store {
     this.#journal = journal;
   }
 
-  static async open(dir: string): Promise<Store> {
+  static async open(dir: string, log: Log): Promise<Store> {
     await mkdir(dir, { recursive: true });
     const path = join(dir, "journal.jsonl");
     const segments = await Segments.open(join(dir, "segments"));
     const state = new State(segments);
     for (const change of await Journal.read(path)) state.apply(change);
+    for (const { bucket, name, segments: parts } of state.objects()) {
+      if (await segments.areWhole(parts)) continue;
+      log(`gs://${bucket}/${name} is lost: the machine stopped before its bytes were on disk.`);
+      state.apply({ op: "delete_object", bucket, name });
+    }
     const oldest = new Date(Date.now() - UPLOAD_LIFETIME_MS).toISOString();
     for (const { id, timeCreated } of state.uploads()) {
       if (timeCreated < oldest) state.apply({ op: "close_upload", id });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { readUploadRange } from "./byte-range.ts";
 import { type Call, parseJson } from "./call.ts";
 import type { Md5Hasher } from "./md5-hasher.ts";
+import { withoutNulls } from "./merge-patch.ts";
 import { splitMultipart } from "./multipart-related.ts";
 import { checkObjectName } from "./object-name.ts";
 import { type ExpectedHashes, expectedHashes, objectSettings } from "./records.ts";
@@ -12,7 +13,10 @@ import { invalid } from "./storage-error.ts";
 import type { Store } from "./store.ts";
 import { uploadContent } from "./upload-content.ts";
 
-const uploadMetadata = objectSettings.extend({ name: z.string().optional() }).extend(expectedHashes.shape);
+const uploadMetadata = z.preprocess(
+  withoutNulls,
+  objectSettings.extend({ name: z.string().optional() }).extend(expectedHashes.shape),
+);
 type UploadMetadata = z.infer<typeof uploadMetadata>;
 
 const PATH = "/upload/storage/v1/b/:bucket/o";

@@ -19,11 +19,11 @@ export class TokenBucket {
   }
 
   /** Takes that many bytes and resolves when they may have passed. */
-  async take(bytes: number, signal: AbortSignal): Promise<void> {
+  async take(bytes: number, signal?: AbortSignal): Promise<void> {
     const most = Math.max(this.#credit, this.#bytesPerSecond * BURST_SECONDS);
     this.#credit = Math.min(this.#credit + this.#earned(), most) - bytes;
     if (this.#credit >= 0) return;
-    await sleep((-this.#credit / this.#bytesPerSecond) * 1000, undefined, { signal });
+    await sleep((-this.#credit / this.#bytesPerSecond) * 1000, undefined, signal && { signal });
     this.#credit += this.#earned();
   }
 
