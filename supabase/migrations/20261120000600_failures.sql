@@ -36,7 +36,7 @@ begin
      set state = 'failed', failures = p_run.failures + 1, lease_expires_at = null, finished_at = corral.now(),
          error_code = p_code, error_message = p_message
    where id = p_run.id;
-  update public.projects set status = 'failed' where id = p_run.project_id and status = 'pending_dataset';
+  update public.projects set status = 'failed' where id = p_run.project_id;
   perform corral.write_log(p_run.project_id, p_message, 'error');
   perform corral.write_message(p_run.project_id, 'Could not get a dataset for your project: ' || p_message);
 end

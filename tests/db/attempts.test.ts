@@ -171,6 +171,7 @@ describe("report_progress", () => {
 
   test("touches no index", async () => {
     const { run } = await addRunningProject(db);
+    await db.sql("update corral.runs set lease_expires_at = $2 where id = $1", [run, now]);
     const client = await db.connect();
     const countHot = async () =>
       firstOf(

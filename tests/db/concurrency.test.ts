@@ -117,6 +117,21 @@ describe("two at the same time", () => {
   });
 });
 
+test("an upsert with credentials while the project is deleted stores none of them in the new row", async () => {
+  const { id, owner } = await addProject(db);
+  await hold("delete from public.projects where id = $1 returning id", [id]);
+  const upsert = await startBlocked(
+    db,
+    `insert into public.projects (id, user_id, metadata)
+     values ($1, $2, '{"kaggle_credentials": {"username": "a", "key": "b"}}')
+     on conflict (id) do update set metadata = excluded.metadata returning metadata`,
+    [id, owner],
+  );
+  await commit();
+  expect(await upsert.result).toEqual({ metadata: {} });
+  expect(await db.sql("select from vault.secrets where name = 'corral_kaggle_' || $1::text", [id])).toHaveLength(1);
+});
+
 describe("a report of progress and the sweep", () => {
   test("a report that came just before the sweep keeps the run", async () => {
     const { id, run } = await addRunningProject(db);
