@@ -1,5 +1,6 @@
-import { Worker } from "node:worker_threads";
 import { z } from "zod";
+import { startWorker } from "../start-worker.ts";
+import type { Md5Order } from "./md5-worker.ts";
 
 const reply = z.object({ id: z.string(), md5: z.string().optional(), error: z.string().optional() });
 
@@ -13,7 +14,7 @@ interface Waiting {
  * thread follows behind the writer and reads from the page cache, so no bytes are handed over.
  */
 export class Md5Hasher {
-  readonly #worker = new Worker(new URL("./md5-worker.mjs", import.meta.url));
+  readonly #worker = startWorker(new URL("./md5-worker.ts", import.meta.url));
   readonly #waiting = new Map<string, Waiting>();
 
   constructor() {
@@ -30,29 +31,33 @@ export class Md5Hasher {
 
   /** Starts to follow a file that exists. */
   open(id: string, path: string): void {
-    this.#worker.postMessage({ op: "open", id, path });
+    this.#send({ op: "open", id, path });
   }
 
   /** Tells how many bytes the file holds by now. */
   advance(id: string, size: number): void {
-    this.#worker.postMessage({ op: "advance", id, size });
+    this.#send({ op: "advance", id, size });
   }
 
   /** Resolves to the base64 MD5 of the file's first `size` bytes, and forgets the file. */
   finish(id: string, size: number): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ op: "finish", id, size });
+      this.#send({ op: "finish", id, size });
     });
   }
 
   /** Forgets a file whose hash nobody will ask for. */
   drop(id: string): void {
-    this.#worker.postMessage({ op: "close", id });
+    this.#send({ op: "close", id });
   }
 
   async close(): Promise<void> {
     await this.#worker.terminate();
+  }
+
+  #send(order: Md5Order): void {
+    this.#worker.postMessage(order);
   }
 
   #fail(error: unknown): void {
