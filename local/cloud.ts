@@ -1,5 +1,5 @@
-import { mkdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, realpath, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { buildJobs } from "../jobs/build.ts";
 import { Closers } from "./closers.ts";
 import type { CloudOptions } from "./cloud-options.ts";
@@ -58,9 +58,10 @@ export async function startCloud(options: CloudOptions, logs: (part: string) => 
 }
 
 async function startParts(options: CloudOptions, logs: (part: string) => Log, closers: Closers): Promise<Cloud> {
-  const dataDir = resolve(options.dataDir);
   const { ports } = options;
-  await mkdir(dataDir, { recursive: true });
+  await mkdir(options.dataDir, { recursive: true });
+  // One folder has one claim, however it is named.
+  const dataDir = await realpath(options.dataDir);
   closers.add(await claimDataFolder(dataDir));
   if (options.fresh) await forget(dataDir);
   const keys = await loadKeys(dataDir);
@@ -70,7 +71,11 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
     closers.add(() => part.close());
     return part;
   };
-  const [database, bundles] = await Promise.all([openDatabase(options, dataDir, logs, closers), buildJobs()]);
+  const bundling = buildJobs();
+  // Awaited once Postgres is up or has failed: a server that is still starting has no closer yet.
+  bundling.catch(() => undefined);
+  const database = await openDatabase(options, dataDir, logs, closers);
+  const bundles = await bundling;
   const storage = own(
     await startStorage({ port: ports.storage, dir: join(dataDir, "storage"), serviceAccount, log: logs("storage") }),
   );

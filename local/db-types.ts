@@ -63,7 +63,7 @@ async function runScript(
 ): Promise<string> {
   const child = spawn(process.execPath, [script, ...args], {
     // Postgres is on loopback without TLS, about which the CLI would write into its output.
-    env: { PATH: process.env.PATH, HOME: home, SUPABASE_TELEMETRY_DISABLED: "1", PGSSLMODE: "disable" },
+    env: { PATH: process.env.PATH, HOME: home, TMPDIR: home, SUPABASE_TELEMETRY_DISABLED: "1", PGSSLMODE: "disable" },
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.end(input);

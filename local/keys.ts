@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTPayload, SignJWT } from "jose";
 
@@ -50,8 +50,10 @@ async function readStored(file: string): Promise<StoredKeys> {
   }
   const stored = await makeKeys();
   await mkdir(join(file, ".."), { recursive: true });
-  await writeFile(file, JSON.stringify(stored, null, 2));
-  await chmod(file, 0o600);
+  const draft = `${file}.new`;
+  await rm(draft, { force: true });
+  await writeFile(draft, JSON.stringify(stored, null, 2), { mode: 0o600 });
+  await rename(draft, file);
   return stored;
 }
 

@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { platform, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 /**
- * Claims a data folder for this process and resolves to the release.
+ * Claims a data folder, named by its real path, for this process and resolves to the release.
  * The claim is a listening socket, not a file with a pid: the system frees it however the process ends.
  */
 export async function claimDataFolder(dataDir: string): Promise<() => Promise<void>> {
-  const path = socketPath(resolve(dataDir));
+  const path = socketPath(dataDir);
   const server = createServer((socket) => socket.end());
   if (!(await bind(server, path))) {
     if (await answers(path)) {
@@ -17,7 +17,7 @@ export async function claimDataFolder(dataDir: string): Promise<() => Promise<vo
         `A local cloud already runs on ${dataDir}. Stop it (Ctrl-C where it runs), or start another with --data-dir and --ports auto.`,
       );
     }
-    await rm(path, { force: true });
+    if (!path.startsWith("\0")) await rm(path, { force: true });
     if (!(await bind(server, path))) throw new Error(`Another local cloud is starting on ${dataDir}.`);
   }
   server.unref();
@@ -26,6 +26,8 @@ export async function claimDataFolder(dataDir: string): Promise<() => Promise<vo
 
 function socketPath(dataDir: string): string {
   const name = `corral-${createHash("sha256").update(dataDir).digest("hex").slice(0, 16)}`;
+  // Linux and Windows have names without files, which nothing outlives and two starts cannot both take over.
+  if (platform() === "linux") return `\0${name}`;
   return platform() === "win32" ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
 }
 

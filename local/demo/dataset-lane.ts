@@ -116,6 +116,7 @@ function describeDataset({ dataset }: DatasetStatus, object: InspectedObject | u
   const best = dataset.candidates?.[0];
   const why = best
     ? Object.entries(best.parts)
+        .sort(([, one], [, other]) => other - one)
         .map(([part, value]) => `${part} ${value.toFixed(2)}`)
         .join(", ")
     : "";

@@ -1,6 +1,7 @@
 import { startCloud } from "../cloud.ts";
 import { FREE_PORTS } from "../cloud-options.ts";
 import { makeTemporaryDataFolder } from "../data-folder.ts";
+import { listenForInterruption } from "../interruption.ts";
 import { runDatasetLane } from "./dataset-lane.ts";
 
 const HELP = `Usage: npm run demo
@@ -14,10 +15,8 @@ if (process.argv.includes("--help")) {
   process.exit(0);
 }
 
+const interruption = listenForInterruption();
 const folder = await makeTemporaryDataFolder();
-const interrupted = new AbortController();
-process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));
-process.once("SIGTERM", () => interrupted.abort(new Error("interrupted")));
 
 try {
   process.stdout.write("Starting a local cloud: Postgres, functions, Cloud Storage, Cloud Run, Kaggle …\n");
@@ -33,13 +32,14 @@ try {
     () => () => undefined,
   );
   try {
-    await runDatasetLane(cloud, process.stdout, interrupted.signal);
+    await runDatasetLane(cloud, process.stdout, interruption);
   } finally {
     await cloud.close();
   }
   process.stdout.write("\nAll as expected.\n");
 } catch (error) {
-  process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  const reason = interruption.aborted ? "interrupted" : error instanceof Error ? error.message : String(error);
+  process.stderr.write(`\nThe demo failed: ${reason}\n`);
   process.exitCode = 1;
 } finally {
   await folder.remove();

@@ -8,8 +8,14 @@ const ROLES = ["anon", "authenticated", "service_role"];
  * It brings its own workers for pg_net and pg_cron.
  */
 export async function checkExistingPostgres(url: string): Promise<void> {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new Error("--postgres-url takes postgresql://user:password@host:port/database.");
+  }
+  const where = `${new URL(url).host}${new URL(url).pathname}`;
   const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  await client.connect().catch((cause: Error) => {
+    throw new Error(`Cannot connect to the Postgres at ${where}: ${cause.message}. Check --postgres-url.`, { cause });
+  });
   try {
     const missing = [
       ...(await listMissing(client, "extension", EXTENSIONS, "select name from pg_available_extensions")),
@@ -17,7 +23,6 @@ export async function checkExistingPostgres(url: string): Promise<void> {
       ...(await listMissing(client, "schema", ["auth", "extensions"], "select nspname as name from pg_namespace")),
     ];
     if (missing.length === 0) return;
-    const where = `${new URL(url).host}${new URL(url).pathname}`;
     throw new Error(`The Postgres at ${where} lacks ${missing.join(", ")}. Use one that Supabase has set up.`);
   } finally {
     await client.end();

@@ -28,7 +28,7 @@ interface AppliedMigration {
 export async function applyMigrations(url: string, options: MigrateOptions = {}): Promise<void> {
   const supabaseDir = join(options.projectDir ?? REPOSITORY, "supabase");
   await refuseEdited(await listApplied(url), join(supabaseDir, "migrations"));
-  // The CLI keeps notes in its work folder and in the home folder; both are thrown away.
+  // The CLI keeps notes in its work, home and temporary folders, which are one here and thrown away.
   const workdir = await mkdtemp(join(tmpdir(), "corral-migrate-"));
   try {
     for (const name of ["config.toml", "migrations"]) {
@@ -80,7 +80,7 @@ function essence(sql: string): string {
 async function runCli(args: string[], home: string): Promise<string> {
   const main = join(dirname(createRequire(import.meta.url).resolve("supabase/package.json")), "dist/supabase.js");
   const child = spawn(process.execPath, [main, ...args], {
-    env: { PATH: process.env.PATH, HOME: home, SUPABASE_TELEMETRY_DISABLED: "1" },
+    env: { PATH: process.env.PATH, HOME: home, TMPDIR: home, SUPABASE_TELEMETRY_DISABLED: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

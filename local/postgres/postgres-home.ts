@@ -62,10 +62,9 @@ async function openElsewhere(dataDir: string): Promise<string> {
 
 async function openSocketDir(home: string, user: OsUser | undefined): Promise<string> {
   const inside = join(home, "socket");
-  const dir = await openFolder(
-    inside.length <= LONGEST_SOCKET_DIR ? inside : join(tmpdir(), `corral-${shortHash(home)}`),
-    user,
-  );
+  // Postgres takes a list of such folders, separated by commas.
+  const fits = Buffer.byteLength(inside) <= LONGEST_SOCKET_DIR && !inside.includes(",");
+  const dir = await openFolder(fits ? inside : join(tmpdir(), `corral-${shortHash(home)}`), user);
   if (user !== undefined) await chown(dir, user.uid, user.gid);
   return dir;
 }

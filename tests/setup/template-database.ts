@@ -1,4 +1,5 @@
 import pg from "pg";
+import type { ProvidedContext } from "vitest";
 import type { TestProject } from "vitest/node";
 import { applyMigrations } from "../../local/postgres/migrate.ts";
 import { withDatabase } from "../../local/postgres/postgres-urls.ts";
@@ -22,8 +23,13 @@ create or replace function corral.now() returns timestamptz language sql stable 
   end from (select nullif(pg_catalog.current_setting('corral.test_now', true), '') as setting) s
 $clock$`;
 
-/** Starts one cluster for the whole run, with a migrated database that test files clone. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+/** A cluster for tests, with a migrated database that each of them clones. */
+export interface TemplateCluster {
+  cluster: ProvidedContext["postgres"];
+  stop(): Promise<void>;
+}
+
+export async function startTemplate(): Promise<TemplateCluster> {
   const postgres = await startThrowAwayPostgres((line) => process.stderr.write(`[postgres] ${line}\n`));
   try {
     await makeTemplate(postgres.adminUrl, postgres.url);
@@ -32,8 +38,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   }
   const { url, adminUrl, authenticatorUrl } = postgres;
-  project.provide("postgres", { url, adminUrl, authenticatorUrl, template: TEMPLATE });
-  return () => postgres.stop();
+  return { cluster: { url, adminUrl, authenticatorUrl, template: TEMPLATE }, stop: () => postgres.stop() };
+}
+
+/** Starts one cluster for the whole run. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { cluster, stop } = await startTemplate();
+  project.provide("postgres", cluster);
+  return stop;
 }
 
 async function makeTemplate(adminUrl: string, url: string): Promise<void> {
