@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { applyMigrations } from "./postgres/migrate.ts";
+import { deleteHome } from "./postgres/postgres-home.ts";
 import { startPostgres } from "./postgres/start-postgres.ts";
 
 const HELP = `Usage: npm run db:types [-- --check]
@@ -51,6 +52,7 @@ async function generateTypes(): Promise<string> {
       await postgres.stop();
     }
   } finally {
+    await deleteHome(join(dir, "postgres"));
     await rm(dir, { recursive: true, force: true });
   }
 }
