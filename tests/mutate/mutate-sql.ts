@@ -1,51 +1,69 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import pg from "pg";
-import { applyMigrations } from "../../local/postgres/migrate.ts";
-import { startThrowAwayPostgres } from "../../local/postgres/start-throw-away-postgres.ts";
+import { withDatabase } from "../../local/postgres/postgres-urls.ts";
 import { copyTree } from "./copy-tree.ts";
-import type { Verdict } from "./main.ts";
-import { failsUnder } from "./run-vitest.ts";
-import { listSqlMutants, type SqlMutant } from "./sql-mutants.ts";
+import { inLanes, judge } from "./judge.ts";
+import type { LentCluster } from "./lend-cluster.ts";
+import { runVitest } from "./run-vitest.ts";
+import { makeSqlMutants, type SqlMutant } from "./sql-mutants.ts";
+import type { Show, Verdict } from "./verdict.ts";
 
 /** The nearest tests first: most mutants end there. */
-const TESTS = [["tests/db"], ["tests/functions", "tests/jobs"]];
-/** Applied after every real migration. */
-const MUTANT_MIGRATION = "supabase/migrations/99999999999999_mutant.sql";
+export const SQL_TESTS = [["tests/db"], ["tests/functions", "tests/jobs"]];
 
-/** Adds each mutant as a last migration to a copy of the tree and runs the tests there. */
-export async function mutateSql(only: string, show: (verdict: Verdict) => void): Promise<Verdict[]> {
-  const mutants = (await listMutants()).filter(({ title }) => title.includes(only));
+/** What Postgres says of SQL that was spoilt rather than changed. */
+const NONSENSE =
+  /operator does not exist|syntax error at|function \S+\(.*\) does not exist|must be type boolean|COALESCE types/;
+
+/** All mutants of the functions in a migrated database. */
+export function listSqlMutants({ adminUrl, template }: LentCluster): Promise<SqlMutant[]> {
+  return withClient(withDatabase(adminUrl, template), makeSqlMutants);
+}
+
+/** Puts each mutant into a clone of the template database, which the tests then clone in their turn. */
+export async function mutateSql(mutants: SqlMutant[], cluster: LentCluster, show: Show): Promise<void> {
   const tree = copyTree();
-  const verdicts: Verdict[] = [];
+  let made = 0;
+  const openLane = () => ({ remove: () => undefined });
   try {
-    for (const { title, sql } of mutants) {
-      await writeFile(join(tree.dir, MUTANT_MIGRATION), `${sql};\n`);
-      const verdict = { title, noticed: await isNoticed(tree.dir) };
-      show(verdict);
-      verdicts.push(verdict);
-    }
+    await inLanes(mutants, openLane, async (mutant) => {
+      show(await tryMutant(mutant, `mutant_${++made}`, tree.dir, cluster));
+    });
   } finally {
     tree.remove();
   }
-  return verdicts;
 }
 
-async function isNoticed(tree: string): Promise<boolean> {
-  for (const tests of TESTS) if (await failsUnder(tree, tests)) return true;
-  return false;
-}
-
-async function listMutants(): Promise<SqlMutant[]> {
-  const postgres = await startThrowAwayPostgres();
+async function tryMutant(
+  { title, sql }: SqlMutant,
+  name: string,
+  tree: string,
+  cluster: LentCluster,
+): Promise<Verdict> {
+  const { adminUrl, template } = cluster;
+  await withClient(adminUrl, (client) => client.query(`create database ${name} template ${template} owner postgres`));
   try {
-    await applyMigrations(postgres.url);
-    const client = new pg.Client({ connectionString: postgres.adminUrl });
-    await client.connect();
-    const mutants = await listSqlMutants(client);
-    await client.end();
-    return mutants;
+    await withClient(withDatabase(adminUrl, name), (client) => client.query(sql));
+    for (const tests of SQL_TESTS) {
+      const outcome = await runVitest(tree, tests, { ...cluster, template: name });
+      if (outcome.kind === "passed") continue;
+      const nonsense = outcome.kind === "failed" ? NONSENSE.exec(outcome.message)?.[0] : undefined;
+      return nonsense === undefined ? judge(title, outcome) : { title, outcome: "invalid", detail: nonsense };
+    }
+    return { title, outcome: "survived", detail: "" };
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    return { title, outcome: "invalid", detail: error.message };
   } finally {
-    await postgres.stop();
+    await withClient(adminUrl, (client) => client.query(`drop database ${name} with (force)`));
+  }
+}
+
+async function withClient<T>(connectionString: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
   }
 }

@@ -1,0 +1,261 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the placeholders of the source that is changed
+import type { StandInMutant } from "../stand-in-mutant.ts";
+
+const START = "local/gateway/functions/start-function.ts";
+const RUNTIME = "local/gateway/functions/runtime.ts";
+const HANDLER = "local/gateway/functions/functions-handler.ts";
+const POOL = "local/gateway/functions/function-pool.ts";
+const PROXY = "local/gateway/functions/proxy-request.ts";
+const GATEWAY = "local/gateway/start-gateway.ts";
+const calls = ["tests/local/gateway/functions-calls.test.ts"];
+const limits = ["tests/local/gateway/functions-limits.test.ts"];
+const lifecycle = ["tests/local/gateway/functions-lifecycle.test.ts"];
+
+/** Edge functions: what a process may do, how long and with how much memory, and how calls reach it. */
+export const functionsMutants: StandInMutant[] = [
+  {
+    title: "Functions: a function may write files",
+    file: START,
+    find: '"--deny-write",',
+    replace: '"--allow-write",',
+    tests: limits,
+  },
+  {
+    title: "Functions: a function may run programs",
+    file: START,
+    find: '"--deny-run",',
+    replace: '"--allow-run",',
+    tests: limits,
+  },
+  {
+    title: "Functions: a function may load native libraries",
+    file: START,
+    find: '"--deny-ffi",',
+    replace: '"--allow-ffi",',
+    tests: limits,
+  },
+  {
+    title: "Functions: a function may read all files",
+    file: START,
+    find: '`--allow-read=${[...new Set(readable)].join(",")}`,',
+    replace: '"--allow-read",',
+    tests: limits,
+  },
+  {
+    title: "Functions: a function has no network",
+    file: START,
+    find: '"--allow-net",',
+    replace: '"--allow-net=127.0.0.1:0",',
+    tests: limits,
+  },
+  {
+    title: "Functions: the heap has no limit",
+    file: START,
+    find: "`--v8-flags=--max-old-space-size=${MEMORY_LIMIT_BYTES / 1024 / 1024}`,",
+    replace: '"--v8-flags=--max-old-space-size=2048",',
+    tests: ["tests/local/gateway/functions-heap.test.ts"],
+  },
+  {
+    title: "Functions: buffers outside the heap do not count",
+    file: RUNTIME,
+    find: "if (heapUsed + external < MEMORY_LIMIT_BYTES) return;",
+    replace: "if (heapUsed < MEMORY_LIMIT_BYTES || external >= 0) return;",
+    tests: limits,
+  },
+  {
+    title: "Functions: the host's environment leaks in",
+    file: START,
+    find: "env: { ...denoEnvironment(), ...host.env },",
+    replace: "env: { ...process.env, ...denoEnvironment(), ...host.env },",
+    tests: limits,
+  },
+  {
+    title: "Functions: SUPABASE_URL is missing",
+    file: GATEWAY,
+    find: "    SUPABASE_URL: url,\n",
+    replace: "",
+    tests: limits,
+  },
+  {
+    title: "Functions: SUPABASE_SERVICE_ROLE_KEY is missing",
+    file: GATEWAY,
+    find: "    SUPABASE_SERVICE_ROLE_KEY: keys.serviceRoleKey,\n",
+    replace: "",
+    tests: limits,
+  },
+  {
+    title: "Functions: SUPABASE_ANON_KEY is the service key",
+    file: GATEWAY,
+    find: "SUPABASE_ANON_KEY: keys.anonKey,",
+    replace: "SUPABASE_ANON_KEY: keys.serviceRoleKey,",
+    tests: limits,
+  },
+  {
+    title: "Functions: SUPABASE_DB_URL is missing",
+    file: GATEWAY,
+    find: "    SUPABASE_DB_URL: options.databaseUrl,\n",
+    replace: "",
+    tests: limits,
+  },
+  {
+    title: "Functions: the configured variables do not reach the function",
+    file: GATEWAY,
+    find: "    ...options.functionEnv,\n",
+    replace: "",
+    tests: limits,
+  },
+  {
+    title: "Functions: a call without an answer hangs for ever",
+    file: HANDLER,
+    find: "const limit = startTimer(limitMs);",
+    replace: "const limit = startTimer(limitMs * 1000);",
+    tests: limits,
+  },
+  {
+    title: "Functions: a call beyond the limit is not a 504",
+    file: "local/gateway/functions/function-errors.ts",
+    find: "IDLE_TIMEOUT: { status: 504,",
+    replace: "IDLE_TIMEOUT: { status: 500,",
+    tests: limits,
+  },
+  {
+    title: "Functions: a process that was beyond the limit takes the next call",
+    file: HANDLER,
+    find: 'if (failure === "IDLE_TIMEOUT") pool.retire(process, requestLimitMs);',
+    replace: "",
+    tests: limits,
+  },
+  {
+    title: "Functions: too much memory is reported as a crash",
+    file: HANDLER,
+    find: 'memory: "WORKER_LIMIT",',
+    replace: 'memory: "WORKER_ERROR",',
+    tests: limits,
+  },
+  {
+    title: "Functions: a crashed function is not started again",
+    file: POOL,
+    find: "      this.#forget(started);\n      this.#alive.delete(started);",
+    replace: "      this.#alive.delete(started);",
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: each call has a process of its own",
+    file: POOL,
+    find: "if (serving !== undefined) return serving;",
+    replace: "if (serving === this) return serving;",
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: a function that cannot start is not a 503",
+    file: HANDLER,
+    find: 'boot: "BOOT_ERROR",',
+    replace: 'boot: "WORKER_ERROR",',
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: what a function prints is lost",
+    file: START,
+    find: "if (mark < 0) return host.log(line);",
+    replace: "if (mark < 0) return;",
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: what a function prints is without its name",
+    file: POOL,
+    find: "log: log(config.name) });",
+    replace: 'log: log("function") });',
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: EdgeRuntime.waitUntil is missing",
+    file: RUNTIME,
+    find: "  EdgeRuntime: {\n",
+    replace: "  NodeRuntime: {\n",
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: a promise given to waitUntil is cut off by the end",
+    file: RUNTIME,
+    find: "while (background.size > 0) await Promise.all(background);",
+    replace: "",
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: a promise given to waitUntil takes the process along when it fails",
+    file: RUNTIME,
+    find: '        .catch((error: unknown) => console.error("EdgeRuntime.waitUntil:", error))\n',
+    replace: "",
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: a process outlives the gateway that is killed",
+    file: RUNTIME,
+    find: "    if (received.includes(DRAIN_COMMAND)) drain();\n  }\n  Deno.exit(0);",
+    replace: "    if (received.includes(DRAIN_COMMAND)) drain();\n  }",
+    tests: lifecycle,
+  },
+  {
+    title: "Functions: a CORS preflight needs a token",
+    file: HANDLER,
+    find: 'if (!config.verifyJwt || request.method === "OPTIONS") return undefined;',
+    replace: "if (!config.verifyJwt) return undefined;",
+    tests: calls,
+  },
+  {
+    title: "Functions: the gateway answers a CORS preflight itself",
+    file: HANDLER,
+    find: 'const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);',
+    replace: 'const METHODS = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);',
+    tests: calls,
+  },
+  {
+    title: "Functions: verify_jwt is not honoured",
+    file: HANDLER,
+    find: 'if (!config.verifyJwt || request.method === "OPTIONS") return undefined;',
+    replace: "if (config.name !== undefined) return undefined;",
+    tests: calls,
+  },
+  {
+    title: "Functions: any token is good where verify_jwt is on",
+    file: HANDLER,
+    find: '    () => "UNAUTHORIZED_INVALID_JWT",',
+    replace: "    () => undefined,",
+    tests: calls,
+  },
+  {
+    title: "Functions: the function sees the gateway's path",
+    file: HANDLER,
+    find: "proxyRequest({ request, response, path, port,",
+    replace: "proxyRequest({ request, response, path: FUNCTIONS_PREFIX + path, port,",
+    tests: calls,
+  },
+  {
+    title: "Functions: an unknown function is not a 404",
+    file: "local/gateway/functions/function-errors.ts",
+    find: "NOT_FOUND: { status: 404,",
+    replace: "NOT_FOUND: { status: 500,",
+    tests: calls,
+  },
+  {
+    title: "Functions: the head of an answer waits for its body",
+    file: PROXY,
+    find: 'if (answer.headers["content-length"] === undefined) response.flushHeaders();',
+    replace: "response.cork();",
+    tests: calls,
+  },
+  {
+    title: "Functions: a client that leaves does not abort the call",
+    file: PROXY,
+    find: '      resolve("abandoned");\n      upstream.destroy();',
+    replace: '      resolve("abandoned");',
+    tests: calls,
+  },
+  {
+    title: "Functions: the caller's headers do not reach the function",
+    file: PROXY,
+    find: "const headers = endToEnd(request.rawHeaders);",
+    replace: 'const headers = ["host", "127.0.0.1"];',
+    tests: calls,
+  },
+];

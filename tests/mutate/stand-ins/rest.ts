@@ -1,0 +1,186 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the placeholders of the source that is changed
+import type { StandInMutant } from "../stand-in-mutant.ts";
+
+const REST = "local/gateway/rest";
+const tables = ["tests/local/gateway/rest/tables.test.ts"];
+const rpc = ["tests/local/gateway/rest/rpc.test.ts"];
+const errors = ["tests/local/gateway/rest/errors.test.ts"];
+
+/** REST: as whoever asks, with the errors of PostgREST, and functions. */
+export const restMutants: StandInMutant[] = [
+  {
+    title: "REST: everybody asks as the service role",
+    file: `${REST}/plan.ts`,
+    find: '["role", caller.role],',
+    replace: '["role", "service_role"],',
+    tests: tables,
+  },
+  {
+    title: "REST: a user's token counts for no more than the anonymous key",
+    file: `${REST}/caller.ts`,
+    find: 'const token = bearerToken(headers) ?? headers.get("apikey") ?? undefined;',
+    replace: 'const token = headers.get("apikey") ?? undefined;',
+    tests: tables,
+  },
+  {
+    title: "REST: policies see no claims",
+    file: `${REST}/plan.ts`,
+    find: '["request.jwt.claims", JSON.stringify(caller.claims)],',
+    replace: '["request.jwt.claims", "{}"],',
+    tests: tables,
+  },
+  {
+    title: "REST: settings outlive the request",
+    file: `${REST}/transaction.ts`,
+    find: "set_config($${2 * i + 1}, $${2 * i + 2}, true)",
+    replace: "set_config($${2 * i + 1}, $${2 * i + 2}, false)",
+    tests: rpc,
+  },
+  {
+    title: "REST: a role's statement timeout does not hold",
+    file: `${REST}/plan.ts`,
+    find: "    ...ownSettings.map(({ name, value }): [string, string] => [name, value]),\n",
+    replace: "    ...ownSettings.map(({ name }): [string, string] => [`request.${name}`, name]),\n",
+    tests: rpc,
+  },
+  {
+    title: "REST: no API key is needed",
+    file: `${REST}/rest-handler.ts`,
+    find: "    .use(requireApiKey(verify))\n",
+    replace: "",
+    tests: rpc,
+  },
+  {
+    title: "REST: a user's token serves as the API key",
+    file: "local/gateway/auth/require-api-key.ts",
+    find: 'new Set<unknown>(["anon", "service_role"])',
+    replace: 'new Set<unknown>(["anon", "service_role", "authenticated"])',
+    tests: rpc,
+  },
+  {
+    title: "REST: an expired token is taken when it was good before",
+    file: "local/gateway/tokens.ts",
+    find: "if (known !== undefined && !isExpired(known)) return known;",
+    replace: "if (known !== undefined) return known;",
+    tests: ["tests/local/gateway/tokens.test.ts"],
+  },
+  {
+    title: "REST: a browser of another origin may not ask",
+    file: "local/gateway/cors.ts",
+    find: 'origin: "*",',
+    replace: 'origin: "https://supabase.com",',
+    tests: rpc,
+  },
+  {
+    title: "REST: another schema than public can be asked for",
+    file: `${REST}/rest-handler.ts`,
+    find: "if (schema !== EXPOSED_SCHEMA) {",
+    replace: 'if (schema === "") {',
+    tests: rpc,
+  },
+  {
+    title: "REST: a missing right is a 403 for the anonymous too",
+    file: `${REST}/to-rest-error.ts`,
+    find: 'if (code === "42501") return isAnonymous ? 401 : 403;',
+    replace: 'if (code === "42501") return 403;',
+    tests: rpc,
+  },
+  {
+    title: "REST: an error has no hint",
+    file: `${REST}/to-rest-error.ts`,
+    find: "details: detail ?? null, hint: hint ?? null },",
+    replace: "details: detail ?? null, hint: null },",
+    tests: errors,
+  },
+  {
+    title: "REST: an error has no detail",
+    file: `${REST}/to-rest-error.ts`,
+    find: "details: detail ?? null, hint: hint ?? null },",
+    replace: "details: null, hint: hint ?? null },",
+    tests: errors,
+  },
+  {
+    title: "REST: an error's SQLSTATE is not its code",
+    file: `${REST}/reply.ts`,
+    find: "const body: ErrorBody = { code, details, hint, message };",
+    replace: 'const body: ErrorBody = { code: code.startsWith("PGRST") ? code : "XX000", details, hint, message };',
+    tests: errors,
+  },
+  {
+    title: "REST: a conflict is not a 409",
+    file: `${REST}/to-rest-error.ts`,
+    find: '  "23505": 409,\n',
+    replace: "",
+    tests: tables,
+  },
+  {
+    title: "REST: a broken reference is not a 409",
+    file: `${REST}/to-rest-error.ts`,
+    find: '  "23503": 409,\n',
+    replace: "",
+    tests: errors,
+  },
+  {
+    title: "REST: raise PT4xx does not set the status",
+    file: `${REST}/to-rest-error.ts`,
+    find: "if (custom) return Number(custom[1]);",
+    replace: "",
+    tests: errors,
+  },
+  {
+    title: "REST: a lost Postgres is not a 503",
+    file: `${REST}/to-rest-error.ts`,
+    find: 'throw new RestError(503, { code: "PGRST000"',
+    replace: 'throw new RestError(500, { code: "PGRST000"',
+    tests: errors,
+  },
+  {
+    title: "REST: a GET on a function may write",
+    file: `${REST}/transaction.ts`,
+    find: 'client.query(readOnly ? "begin read only" : "begin"),',
+    replace: 'client.query(readOnly ? "begin " : "begin"),',
+    tests: rpc,
+  },
+  {
+    title: "REST: nothing is committed",
+    file: `${REST}/transaction.ts`,
+    find: 'client.query("commit"),',
+    replace: 'client.query("rollback"),',
+    tests: rpc,
+  },
+  {
+    title: "REST: a function's arguments are taken by their place instead of their name",
+    file: `${REST}/plan-rpc.ts`,
+    find: 'return `${variadic ? "variadic " : ""}${quoteName(name)} => ${value}`;',
+    replace: 'return `${variadic ? "variadic " : ""}${name === "" ? quoteName(name) : value}`;',
+    tests: ["tests/local/gateway/rest/rpc-defaults.test.ts"],
+  },
+  {
+    title: "REST: a void function is not a 204",
+    file: `${REST}/plan-rpc.ts`,
+    find: "toResponse({ status: 204, headers: {}, body: null }",
+    replace: "toResponse({ status: 200, headers: {}, body: null }",
+    tests: rpc,
+  },
+  {
+    title: "REST: an unknown function is not named in the refusal",
+    file: `${REST}/find-routine.ts`,
+    find: 'code: "PGRST202",',
+    replace: 'code: "42883",',
+    tests: rpc,
+  },
+  {
+    title: "REST: a function made after the first request is not found",
+    file: `${REST}/catalogue.ts`,
+    find: "if (!(error instanceof UnknownNameError) || known === undefined) throw error;",
+    replace: "throw error;",
+    tests: rpc,
+  },
+  {
+    title: "REST: names are not quoted",
+    file: `${REST}/sql.ts`,
+    find: `return \`"\${name.replaceAll('"', '""')}"\`;`,
+    replace: 'return `"${name}"`;',
+    tests: tables,
+  },
+];
