@@ -1,6 +1,9 @@
 import type { ErrorCode } from "../shared/errors.ts";
 
-/** Why a run failed: a code for machines, a message for the project's owner, and whether trying again can help. */
+/**
+ * Why a run failed: a code for machines, a message for the project's owner, and whether trying again can help. The
+ * message promises nothing: Postgres knows whether another attempt follows, and says so.
+ */
 export class JobFailure extends Error {
   override readonly name = "JobFailure";
   readonly code: ErrorCode;

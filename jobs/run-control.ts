@@ -1,3 +1,4 @@
+import { listLiveRuns } from "../shared/db/cleanup.ts";
 import type { Db } from "../shared/db/connect-db.ts";
 import { failRun, releaseRun, reportProgress, startRun } from "../shared/db/runs.ts";
 import type { Snapshot } from "./heartbeat.ts";
@@ -12,6 +13,8 @@ export interface RunControl {
   fail(failure: JobFailure): Promise<"retrying" | "failed" | "stale">;
   /** Puts the run back into the queue, due at once. */
   release(): Promise<void>;
+  /** Whether no attempt of the run will follow. */
+  isOver(): Promise<boolean>;
 }
 
 /** Binds the SQL functions of a run's life to one attempt. */
@@ -26,5 +29,6 @@ export function controlRun(db: Db, run: number, attempt: number, execution: stri
     async release() {
       await releaseRun(db, run, attempt);
     },
+    isOver: async () => (await persist(() => listLiveRuns(db, [run]))).length === 0,
   };
 }

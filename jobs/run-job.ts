@@ -19,8 +19,8 @@ export interface RunJobOptions {
   terminated: AbortSignal;
   snapshot: () => Snapshot;
   work: (context: JobContext) => Promise<void>;
-  /** Clears up after a failure that no other attempt will follow. */
-  onGivenUp?: () => Promise<void>;
+  /** Removes what the run left behind; called when it ended otherwise than by its work, and no attempt will follow. */
+  clearUp?: () => Promise<void>;
   log: (line: string) => void;
 }
 
@@ -43,10 +43,10 @@ export async function runJob(options: RunJobOptions): Promise<number> {
     await options.work({ signal: AbortSignal.any([terminated, lost.signal]), heartbeat });
     return EXIT_OK;
   } catch (error) {
-    await heartbeat.stop();
+    await heartbeat.finish();
     if (lost.signal.aborted) {
       log(`stopped: ${lost.signal.reason}`);
-      return EXIT_OK;
+      return await leave(options);
     }
     if (terminated.aborted) {
       await control.release();
@@ -59,7 +59,14 @@ export async function runJob(options: RunJobOptions): Promise<number> {
   }
 }
 
-async function recordFailure(error: unknown, { control, onGivenUp, log }: RunJobOptions): Promise<number> {
+/** Ends an attempt that lost its run; if the run is over, nobody else clears up what this attempt was writing. */
+async function leave({ control, clearUp }: RunJobOptions): Promise<number> {
+  if (clearUp !== undefined && (await control.isOver())) await clearUp();
+  return EXIT_OK;
+}
+
+async function recordFailure(error: unknown, options: RunJobOptions): Promise<number> {
+  const { control, clearUp, log } = options;
   const failure = toJobFailure(error);
   log(`failed: ${failure.code}: ${failure.message}`);
   if (failure.cause !== undefined) log(`cause: ${describe(failure.cause)}`);
@@ -67,15 +74,15 @@ async function recordFailure(error: unknown, { control, onGivenUp, log }: RunJob
   if (outcome === "stale") {
     // Whoever has the run now may have moved things from under this attempt.
     log("stopped: the run was cancelled or given to another attempt");
-    return EXIT_OK;
+    return await leave(options);
   }
-  if (outcome === "failed") await onGivenUp?.();
+  if (outcome === "failed") await clearUp?.();
   return EXIT_FAILED;
 }
 
 function toJobFailure(error: unknown): JobFailure {
   if (error instanceof JobFailure) return error;
-  const message = "Something went wrong that nobody foresaw. It is tried again; the job's log has the details.";
+  const message = "Something went wrong that nobody foresaw. The job's log has the details.";
   return new JobFailure("internal_error", message, { retryable: true, cause: error });
 }
 

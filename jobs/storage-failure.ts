@@ -50,7 +50,7 @@ export function toStorageFailure(error: unknown, bucket: string): JobFailure {
     return new JobFailure("storage_not_found", `The bucket gs://${bucket} does not exist. Create it first.`, {
       cause: error,
     });
-  return new JobFailure("storage_unavailable", "Cloud Storage does not take the data now. It is tried again later.", {
+  return new JobFailure("storage_unavailable", "Cloud Storage does not take the data.", {
     retryable: true,
     cause: error,
   });

@@ -23,12 +23,8 @@ function isTransient({ status }: KaggleError): boolean {
 function toGivenUp(cause: unknown, retryAfterSeconds: number | null): JobFailure {
   const options = { retryable: true, retryAfterSeconds, cause };
   if (cause instanceof KaggleError && cause.status === 429)
-    return new JobFailure(
-      "kaggle_rate_limited",
-      "Kaggle limits how often it may be asked. It is asked again later.",
-      options,
-    );
-  return new JobFailure("kaggle_unavailable", "Kaggle does not answer now. It is asked again later.", options);
+    return new JobFailure("kaggle_rate_limited", "Kaggle limits how often it may be asked.", options);
+  return new JobFailure("kaggle_unavailable", "Kaggle does not answer.", options);
 }
 
 function toRefusal(error: KaggleError): JobFailure {

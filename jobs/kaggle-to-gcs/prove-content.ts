@@ -21,7 +21,7 @@ export async function proveContent(archive: Archive, crc32c: string, files: File
   if (promised === found) return;
   throw new JobFailure(
     "checksum_mismatch",
-    `What arrived is not what Kaggle promised (checksum ${found}, not ${promised}). It is fetched again.`,
+    `What arrived is not what Kaggle promised (checksum ${found}, not ${promised}).`,
     { retryable: true },
   );
 }

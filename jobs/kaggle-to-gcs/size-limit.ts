@@ -2,8 +2,9 @@ import { JobFailure } from "../job-failure.ts";
 
 const BYTES_PER_GB = 1e9;
 
+/** Whole bytes, and no more than a number holds exactly: Kaggle takes nothing else. */
 export function toBytes(gigabytes: number): number {
-  return gigabytes * BYTES_PER_GB;
+  return Math.min(Math.floor(gigabytes * BYTES_PER_GB), Number.MAX_SAFE_INTEGER);
 }
 
 /** Refuses an archive that is larger than its project allows; only the download tells how large it really is. */

@@ -163,17 +163,9 @@ function newBudget(signal: AbortSignal): RetryBudget {
   return new RetryBudget(signal, (cause, retryAfterSeconds) => {
     const options = { retryable: true, retryAfterSeconds, cause };
     if (cause instanceof StatusError && cause.status === 429)
-      return new JobFailure(
-        "kaggle_rate_limited",
-        "Kaggle limits how much may be downloaded now. The download goes on later.",
-        options,
-      );
+      return new JobFailure("kaggle_rate_limited", "Kaggle limits how much may be downloaded.", options);
     const why = cause instanceof Error ? cause.message : String(cause);
-    return new JobFailure(
-      "download_interrupted",
-      `The download from Kaggle keeps breaking off (${why}). What has arrived is kept for the next attempt.`,
-      options,
-    );
+    return new JobFailure("download_interrupted", `The download from Kaggle keeps breaking off (${why}).`, options);
   });
 }
 
@@ -198,7 +190,7 @@ function refused(status: number): JobFailure {
 }
 
 function changed(): JobFailure {
-  const message = "The dataset changed on Kaggle during the download. It is started over.";
+  const message = "The dataset changed on Kaggle during the download.";
   return new JobFailure("source_changed", message, { retryable: true });
 }
 

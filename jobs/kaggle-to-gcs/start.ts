@@ -25,8 +25,17 @@ type IngestEnv = z.output<typeof ingestEnv>;
 
 /** Of a project's metadata, what this job reads; anything else in there is for others. */
 const taskOptions = z.object({
-  kaggle_ref: z.string().trim().min(1).nullable().catch(null).default(null),
-  allowed_licenses: z.array(z.string()).catch([]).default([]),
+  kaggle_ref: z
+    .string("kaggle_ref must be a text, owner/name")
+    .trim()
+    .nullish()
+    .transform((ref) => ref || null),
+  allowed_licenses: z
+    .union([z.array(z.string()), z.string().transform((license) => [license])], {
+      error: "allowed_licenses must be a list of licence names",
+    })
+    .nullish()
+    .transform((licenses) => licenses ?? []),
 });
 
 /** Runs the attempt that the environment names; resolves to the process's exit code. */
@@ -77,7 +86,7 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
     terminated,
     snapshot: () => progress.snapshot(),
     work,
-    onGivenUp: async () => deleteObjects(await listFolder(bucket, folder)),
+    clearUp: async () => deleteObjects(await listFolder(bucket, folder)),
     log,
   });
 }
@@ -88,10 +97,15 @@ async function tell(db: Db, env: IngestEnv, line: string, message: string | unde
 }
 
 function toIngestTask(task: Extract<DatasetTask, { outcome: "ready" }>): IngestTask {
-  const options = taskOptions.parse(task.options);
+  const { data: options, error } = taskOptions.safeParse(task.options);
+  // A wish that is not understood must not count as none: it may be the one that forbids.
+  if (error !== undefined) {
+    const faults = error.issues.map(({ message }) => message).join("; ");
+    throw new JobFailure("invalid_metadata", `The project's metadata is not understood: ${faults}. Correct it.`);
+  }
   return {
     projectName: task.projectName,
-    keywords: task.keywords,
+    keywords: task.keywords.filter((keyword) => keyword.trim() !== ""),
     maxGigabytes: task.maxDatasetSizeGb,
     kaggleRef: options.kaggle_ref,
     allowedLicenses: options.allowed_licenses,

@@ -92,7 +92,7 @@ export async function storeArchive(options: StoreArchiveOptions): Promise<Stored
     temporary = [];
     stored = undefined;
   }
-  const message = `${toUrl(file)} keeps changing while it is stored. It is tried again later.`;
+  const message = `${toUrl(file)} keeps changing while it is stored.`;
   throw new JobFailure("storage_contended", message, { retryable: true });
 }
 

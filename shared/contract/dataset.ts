@@ -2,7 +2,12 @@ import { z } from "zod";
 
 /** Any 8-4-4-4-12 hex id that Postgres takes for a uuid. */
 const projectId = z.guid();
-const KAGGLE_FIELD_MAX = 256;
+/** What can be part of a login: no control characters, no halves of characters; Postgres could not store either. */
+const kaggleField = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, "String should have no control characters");
 
 export const startDatasetRequest = z.object({ project_id: projectId });
 
@@ -26,8 +31,8 @@ export const pendingDatasetReply = z.object({
 
 export const saveCredentialsRequest = z.object({
   project_id: projectId,
-  kaggle_username: z.string().min(1).max(KAGGLE_FIELD_MAX),
-  kaggle_key: z.string().min(1).max(KAGGLE_FIELD_MAX),
+  kaggle_username: kaggleField,
+  kaggle_key: kaggleField,
 });
 
 export const successReply = z.object({ success: z.boolean(), message: z.string() });

@@ -8,3 +8,5 @@ export const dispatchReply = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("launching"), run_id: z.int(), attempt: z.int() }),
   z.object({ outcome: z.enum(["not_due", "gone"]), run_id: z.int() }),
 ]);
+
+export type DispatchReply = z.infer<typeof dispatchReply>;

@@ -34,6 +34,7 @@ function describe(issue: z.core.$ZodIssue, isMissing: boolean): Pick<FieldFault,
       return { msg: `Input should be a valid ${issue.expected}`, type: `${issue.expected}_type` };
     case "invalid_format":
       if (issue.format === "guid") return { msg: "Input should be a valid UUID", type: "uuid_parsing" };
+      if (issue.format === "regex") return { msg: issue.message, type: "string_pattern_mismatch" };
       return { msg: issue.message, type: `${issue.format}_parsing` };
     case "too_small":
       if (issue.origin === "string") {

@@ -21,7 +21,8 @@ create function corral.max_dataset_size_gb(p_metadata jsonb) returns numeric
 language sql stable set search_path = ''
 as $$
   select case
-    when jsonb_path_exists(p_metadata, '$.max_dataset_size_gb ? (@.type() == "number" && @ > 0)')
+    -- Strict, since a lax path looks into lists; silent, since a strict one misses what is not there.
+    when jsonb_path_exists(p_metadata, 'strict $.max_dataset_size_gb ? (@.type() == "number" && @ > 0)', '{}', true)
     then (p_metadata ->> 'max_dataset_size_gb')::numeric
     else (select max_dataset_size_gb from corral.settings)
   end
@@ -40,7 +41,10 @@ as $$
 #variable_conflict use_column
 begin
   return query
-    select 'ready'::corral.task_outcome, p.id, p.user_id, p.name, array_remove(p.search_keywords, null), p.task_type,
+    select 'ready'::corral.task_outcome, p.id, p.user_id, p.name,
+           array(select k.word from unnest(p.search_keywords) with ordinality k(word, place)
+                  where k.word is not null order by k.place),
+           p.task_type,
            p.metadata, corral.max_dataset_size_gb(p.metadata), c.secret ->> 'username', c.secret ->> 'key'
       from corral.runs r
       join public.projects p on p.id = r.project_id

@@ -63,6 +63,7 @@ describe("get_dataset_task", () => {
     ["10", "50"],
     [null, "50"],
     [{ gb: 1 }, "50"],
+    [[5], "50"],
   ])("takes max_dataset_size_gb %j for %s GB", async (wish, expected) => {
     const { task } = await taskOf({ metadata: { max_dataset_size_gb: wish } });
     expect(task.max_dataset_size_gb).toBe(expected);
@@ -73,6 +74,13 @@ describe("get_dataset_task", () => {
     await db.sql("update public.projects set search_keywords = '{rain,null,sun}' where id = $1", [id]);
     const task = firstOf(await db.sql("select keywords from public.get_dataset_task($1, 1)", [run]));
     expect(task.keywords).toEqual(["rain", "sun"]);
+  });
+
+  test("tells keywords that are stored as a table row by row", async () => {
+    const { id, run } = await taskOf({});
+    await db.sql("update public.projects set search_keywords = '{{rain,sun},{null,snow}}' where id = $1", [id]);
+    const task = firstOf(await db.sql("select keywords from public.get_dataset_task($1, 1)", [run]));
+    expect(task.keywords).toEqual(["rain", "sun", "snow"]);
   });
 
   test("tells an attempt that was replaced, or that has not started, nothing", async () => {

@@ -215,6 +215,16 @@ describe("POST /agents/dataset/auth", () => {
     const reply = await functions.call("/agents/dataset/auth", { method: "POST", body, token: owner.token });
     expect(reply.body.detail).toEqual([{ loc: ["body", "kaggle_key"], msg: "Field required", type: "missing" }]);
   });
+
+  test.for(["a\u0000b", "a\nb", "a\ud800"])("answers 422 to %j, which is nobody's login", async (kaggle_username) => {
+    const project_id = await functions.createProject(owner.id);
+    const body = { project_id, kaggle_username, kaggle_key: "k3y-of-ada" };
+    const reply = await functions.call("/agents/dataset/auth", { method: "POST", body, token: owner.token });
+    expect(reply.status).toBe(422);
+    expect(reply.body.detail).toEqual([
+      expect.objectContaining({ loc: ["body", "kaggle_username"], type: "string_pattern_mismatch" }),
+    ]);
+  });
 });
 
 describe("GET /agents/dataset/status/{project_id}", () => {

@@ -15,14 +15,14 @@ Exits 0 if they notice every one, 1 if a mutant survives or could not be tried.
 
   --sql          only SQL functions
   --stand-ins    only stand-ins
-  --only <text>  only mutants whose title, or whose file, contains the text
+  --only <text>  only mutants whose title, or whose file, contains the text; may be given several times
 `;
 
 const { values } = parseArgs({
   options: {
     sql: { type: "boolean", default: false },
     "stand-ins": { type: "boolean", default: false },
-    only: { type: "string", default: "" },
+    only: { type: "string", multiple: true, default: [] },
     help: { type: "boolean", default: false },
   },
 });
@@ -46,11 +46,12 @@ try {
 /** Resolves to the exit code. */
 async function mutate(): Promise<number> {
   const { cluster } = template;
-  const isWanted = ({ title, file = "" }: { title: string; file?: string }) => `${title} ${file}`.includes(values.only);
+  const isWanted = ({ title, file = "" }: { title: string; file?: string }) =>
+    values.only.length === 0 || values.only.some((text) => title.includes(text) || file.includes(text));
   const standIns = both || values["stand-ins"] ? STAND_IN_MUTANTS.filter(isWanted) : [];
   const sql = both || values.sql ? (await listSqlMutants(cluster)).filter(isWanted) : [];
   const total = standIns.length + sql.length;
-  if (total === 0) throw new Error(`No mutant's title contains "${values.only}".`);
+  if (total === 0) throw new Error(`No mutant has "${values.only.join('" or "')}" in its title or file.`);
 
   process.stdout.write(`${total} mutants. First the tests as they are …\n`);
   const tree = copyTree();

@@ -139,6 +139,7 @@ describe("a transfer from Kaggle fails", () => {
   ])("for good with %s: %s", async (error_code, says, fault) => {
     const { code, status, run, name } = await ingest([fault]);
     expect(run).toMatchObject({ state: "failed", error_code, error_message: expect.stringMatching(says) });
+    expect(run.phase).toBe("searching");
     expect({ code, status }).toEqual({ code: 1, status: "failed" });
     expect(await lane.listObjects()).not.toContain(name);
     expect(await lane.listObjects()).not.toContainEqual(expect.stringMatching(/^tmp\//));
@@ -168,6 +169,22 @@ describe("a transfer from Kaggle fails", () => {
     );
     expect(result.run).toMatchObject({ state: "queued", error_code: "checksum_mismatch" });
     expect(await lane.listObjects()).not.toContainEqual(expect.stringMatching(/^tmp\//));
+  });
+
+  it.each<Omit<FaultRule, "ref">>([
+    { on: "blob", times: null, fault: { kind: "wrong_hash" } },
+    { on: "blob", skip: 2, times: null, fault: { kind: "new_generation" } },
+    { on: "download", times: null, fault: { kind: "server_error", retryAfter: 300 } },
+    { on: "blob", times: null, fault: { kind: "server_error", retryAfter: 300 } },
+    { on: "blob", times: null, fault: { kind: "rate_limited", retryAfter: 300 } },
+  ])("for good when that was the last attempt, and promises no other: %j", async (fault) => {
+    await lane.db.sql("update corral.settings set max_attempts = 1");
+    const { run } = await ingest([fault]);
+    await lane.db.sql("update corral.settings set max_attempts = 5");
+    expect(run).toMatchObject({
+      state: "failed",
+      error_message: expect.not.stringMatching(/again|later|goes on|next attempt|started over/),
+    });
   });
 
   it("no earlier tried again than Kaggle asked", async () => {

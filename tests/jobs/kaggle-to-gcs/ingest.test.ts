@@ -131,6 +131,20 @@ describe("the job kaggle-to-gcs", () => {
     expect(project.datasets[0]?.name).toBe("usgs/earthquakes-one-week");
   });
 
+  it.each([1e30, 0.1234567891234])(
+    "searches whatever number max_dataset_size_gb is: %d",
+    async (max_dataset_size_gb) => {
+      const { project } = await ingest({ keywords: ["earthquakes"], metadata: { max_dataset_size_gb } });
+      expect(project.datasets[0]?.name).toBe("usgs/earthquakes-one-week");
+    },
+  );
+
+  it("takes an empty wish in the metadata for none", async () => {
+    const metadata = { kaggle_ref: "", allowed_licenses: null };
+    const { project } = await ingest({ keywords: ["earthquakes"], metadata });
+    expect(project.datasets[0]?.name).toBe("usgs/earthquakes-one-week");
+  });
+
   it("uses the project's own Kaggle login and forgets it after success", async () => {
     const metadata = { kaggle_credentials: { username: "lane", key: "lane-key" } };
     const { project, run } = await lane.enqueue({ keywords: ["movies"], metadata });
@@ -154,6 +168,16 @@ describe("the job kaggle-to-gcs", () => {
     ],
     ["license_not_allowed", /is not among GPL-9/, { metadata: { kaggle_ref: SEATTLE, allowed_licenses: ["GPL-9"] } }],
     ["no_suitable_dataset", /earthquakes/, { keywords: ["earthquakes"], metadata: { allowed_licenses: ["GPL-9"] } }],
+    ["invalid_metadata", /allowed_licenses/, { metadata: { allowed_licenses: ["CC0-1.0", 4] } }],
+    ["invalid_metadata", /allowed_licenses/, { metadata: { allowed_licenses: { mit: true } } }],
+    ["invalid_metadata", /kaggle_ref/, { metadata: { kaggle_ref: 42 } }],
+    ["license_not_allowed", /is not among GPL-9/, { metadata: { kaggle_ref: SEATTLE, allowed_licenses: "GPL-9" } }],
+    ["no_suitable_dataset", /has no search keywords/, { keywords: ["", " "] }],
+    [
+      "no_suitable_dataset",
+      /for earthquakes\./,
+      { keywords: ["earthquakes"], metadata: { max_dataset_size_gb: 1.5e-9 } },
+    ],
     ["kaggle_unauthorized", /Save a valid Kaggle username/, {}, { KAGGLE_KEY: "wrong" }],
     ["kaggle_unauthorized", /no Kaggle login/, {}, { KAGGLE_KEY: "" }],
   ])("ends with %s and says so to a person: %s", async (error_code, says, facts, env) => {

@@ -143,6 +143,17 @@ describe("a job that is interrupted", () => {
     expect(await lane.readRun(work.run)).toMatchObject({ state: "succeeded", attempt: 2 });
   });
 
+  it("leaves nothing in the bucket when its project is deleted meanwhile", async () => {
+    const work = await enqueueSlow();
+    const job = await lane.launch(work.run, "kaggle-to-gcs", TRANSFER);
+    await untilParts(work.run, 2);
+    await lane.db.sql("delete from public.projects where id = $1", [work.project]);
+    await finish(job);
+    expect(await lane.readRun(work.run)).toMatchObject({ state: "cancelled" });
+    expect(await countParts(work.run)).toBe(0);
+    expect(await lane.listObjects()).not.toContain(work.name);
+  });
+
   it("shares one object with another run that wants the same dataset at the same time", async () => {
     const one = await enqueueSlow();
     const { project, run } = await lane.enqueue({ metadata: { kaggle_ref: `synthetic/interrupted-${count}` } });

@@ -121,7 +121,7 @@ export const cloudRunMutants: StandInMutant[] = [
     file: `${RUN}/execution.ts`,
     find: "const width = this.template.parallelism || this.template.taskCount;",
     replace: "const width = this.template.parallelism === -1 ? 2 : 1;",
-    tests: executions,
+    tests: ["tests/contracts/cloud-run/parallel-tasks.test.ts"],
   },
   {
     title: "Cloud Run: parallelism is ignored",

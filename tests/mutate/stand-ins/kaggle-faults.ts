@@ -116,7 +116,7 @@ export const kaggleFaultMutants: StandInMutant[] = [
     file: `${KAGGLE}/answer-call.ts`,
     find: 'findFault(faults, "expiring_url")?.seconds ?? THREE_DAYS_IN_SECONDS',
     replace: 'findFault(faults, "expired_url") ? 0 : THREE_DAYS_IN_SECONDS',
-    tests: faults,
+    tests: ["tests/local/kaggle/download.test.ts"],
   },
   {
     title: "Kaggle faults: an expired URL works",

@@ -4,6 +4,7 @@ import type { StandInMutant } from "../stand-in-mutant.ts";
 const KAGGLE = "local/kaggle";
 const api = ["tests/local/kaggle/api.test.ts"];
 const search = ["tests/local/kaggle/search.test.ts"];
+const sortOrders = ["tests/local/kaggle/sort-orders.test.ts"];
 const download = ["tests/local/kaggle/download.test.ts"];
 
 const sortKeys: [order: string, find: string][] = [
@@ -159,15 +160,16 @@ export const kaggleMutants: StandInMutant[] = [
     file: `${KAGGLE}/search-datasets.ts`,
     find: 'query.sortBy === "RELEVANCE" ? scoreOf(dataset) :',
     replace: 'query.sortBy === "RELEVANCE" ? 0 :',
-    tests: search,
+    tests: sortOrders,
   },
   ...sortKeys.map(
     ([order, find]): StandInMutant => ({
       title: `Kaggle: the sort order ${order} does not sort`,
       file: `${KAGGLE}/search-datasets.ts`,
       find,
-      replace: `${order}: () => 0,`,
-      tests: search,
+      // Equals are sorted by their downloads, which would hide that the order itself is gone.
+      replace: `${order}: (dataset) => -dataset.downloadCount,`,
+      tests: [...search, ...sortOrders],
     }),
   ),
   {
