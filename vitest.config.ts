@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-const standIns = ["tests/{local,contracts}/{storage,kaggle,cloud-run}/**/*.test.ts", "tests/shared/**/*.test.ts"];
+const standIns = [
+  "tests/{local,contracts}/{storage,kaggle,cloud-run}/**/*.test.ts",
+  "tests/{shared,mutate}/**/*.test.ts",
+];
 
 export default defineConfig({
   test: {

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { validator } from "hono/validator";
 import type { CloudRun } from "../../shared/cloud/cloud-run.ts";
-import { dispatchRequest } from "../../shared/contract/dispatch.ts";
+import { type DispatchReply, dispatchRequest } from "../../shared/contract/dispatch.ts";
 import { toFieldFaults } from "../../shared/contract/validation.ts";
 import type { Db } from "../../shared/db/connect-db.ts";
 import { claimRun } from "../../shared/db/runs.ts";
@@ -39,10 +39,10 @@ export function createApp({ db, cloudRun, dispatchSecret, waitUntil }: Deps) {
     const { run_id } = c.req.valid("json");
     cloudRun.warmUp();
     const claim = await claimRun(db, run_id);
-    if (claim.outcome !== "claimed") return c.json({ outcome: claim.outcome, run_id }, 200);
+    if (claim.outcome !== "claimed") return c.json<DispatchReply, 200>({ outcome: claim.outcome, run_id }, 200);
     // pg_net holds back the replies of a whole batch until its slowest request ends: this one ends here.
     waitUntil(launchRun({ db, cloudRun }, { ...claim, runId: run_id }));
-    return c.json({ outcome: "launching", run_id, attempt: claim.attempt }, 202);
+    return c.json<DispatchReply, 202>({ outcome: "launching", run_id, attempt: claim.attempt }, 202);
   });
   refuseOtherMethods(app);
   return app;
