@@ -1,8 +1,7 @@
 import { parseArgs } from "node:util";
 import pg from "pg";
-import { type Cloud, startCloud } from "../local/cloud.ts";
-import { FREE_PORTS } from "../local/cloud-options.ts";
-import { makeTemporaryDataFolder } from "../local/data-folder.ts";
+import type { Cloud } from "../local/cloud.ts";
+import { startThrowAwayCloud } from "../local/start-throw-away-cloud.ts";
 import { formatTable } from "../local/text-table.ts";
 import { percentile } from "./statistics.ts";
 
@@ -36,21 +35,10 @@ const HOPS: [Hop, string][] = [
 ];
 
 const firstLines = new Map<string, (at: number) => void>();
-const folder = await makeTemporaryDataFolder();
-const cloud = await startCloud(
-  {
-    dataDir: folder.dataDir,
-    fresh: true,
-    ports: FREE_PORTS,
-    openEnrollment: true,
-    openAdmin: false,
-    jobStartDelayMs: 0,
-  },
-  () => (line) => {
-    const runId = /corral-job \S+ run=(\d+) .*started/.exec(line)?.[1];
-    if (runId !== undefined) firstLines.get(runId)?.(Date.now());
-  },
-);
+const cloud = await startThrowAwayCloud(() => (line) => {
+  const runId = /corral-job \S+ run=(\d+) .*started/.exec(line)?.[1];
+  if (runId !== undefined) firstLines.get(runId)?.(Date.now());
+});
 try {
   const client = new pg.Client({ connectionString: cloud.adminUrl });
   await client.connect();
@@ -62,7 +50,6 @@ try {
   report(launches);
 } finally {
   await cloud.close();
-  await folder.remove();
 }
 process.exit();
 

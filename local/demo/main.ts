@@ -1,7 +1,5 @@
-import { startCloud } from "../cloud.ts";
-import { FREE_PORTS } from "../cloud-options.ts";
-import { makeTemporaryDataFolder } from "../data-folder.ts";
 import { listenForInterruption } from "../interruption.ts";
+import { startThrowAwayCloud } from "../start-throw-away-cloud.ts";
 import { runDatasetLane } from "./dataset-lane.ts";
 
 const HELP = `Usage: npm run demo
@@ -16,21 +14,10 @@ if (process.argv.includes("--help")) {
 }
 
 const interruption = listenForInterruption();
-const folder = await makeTemporaryDataFolder();
 
 try {
   process.stdout.write("Starting a local cloud: Postgres, functions, Cloud Storage, Cloud Run, Kaggle …\n");
-  const cloud = await startCloud(
-    {
-      dataDir: folder.dataDir,
-      fresh: true,
-      ports: FREE_PORTS,
-      openEnrollment: true,
-      openAdmin: false,
-      jobStartDelayMs: 0,
-    },
-    () => () => undefined,
-  );
+  const cloud = await startThrowAwayCloud(() => () => undefined);
   try {
     await runDatasetLane(cloud, process.stdout, interruption);
   } finally {
@@ -41,7 +28,5 @@ try {
   const reason = interruption.aborted ? "interrupted" : error instanceof Error ? error.message : String(error);
   process.stderr.write(`\nThe demo failed: ${reason}\n`);
   process.exitCode = 1;
-} finally {
-  await folder.remove();
 }
 process.exit();

@@ -1,8 +1,8 @@
 import { Storage } from "@google-cloud/storage";
 import pg from "pg";
-import { type Cloud, startCloud } from "../../local/cloud.ts";
-import { type CloudOptions, FREE_PORTS } from "../../local/cloud-options.ts";
-import { makeTemporaryDataFolder } from "../../local/data-folder.ts";
+import type { Cloud } from "../../local/cloud.ts";
+import type { CloudOptions } from "../../local/cloud-options.ts";
+import { startThrowAwayCloud } from "../../local/start-throw-away-cloud.ts";
 
 export interface TestCloud extends Cloud {
   /** Runs one statement with the most rights there are. */
@@ -14,21 +14,9 @@ export interface TestCloud extends Cloud {
 }
 
 /** Starts a whole local cloud of its own for a test file. */
-export async function startTestCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {
-  const folder = await makeTemporaryDataFolder();
+export async function startTestCloud(options: Partial<Pick<CloudOptions, "openAdmin">> = {}): Promise<TestCloud> {
   const lines: string[] = [];
-  const cloud = await startCloud(
-    {
-      dataDir: folder.dataDir,
-      fresh: true,
-      ports: FREE_PORTS,
-      openEnrollment: true,
-      openAdmin: false,
-      jobStartDelayMs: 0,
-      ...options,
-    },
-    (part) => (line) => lines.push(`${part}: ${line}`),
-  );
+  const cloud = await startThrowAwayCloud((part) => (line) => lines.push(`${part}: ${line}`), options);
   const pool = new pg.Pool({ connectionString: cloud.adminUrl, max: 2 });
   const bucket = new Storage({ apiEndpoint: cloud.info.storage_endpoint, projectId: "corral-local" }).bucket(
     cloud.info.bucket,
@@ -42,7 +30,6 @@ export async function startTestCloud(options: Partial<CloudOptions> = {}): Promi
     close: async () => {
       await pool.end();
       await cloud.close();
-      await folder.remove();
     },
   };
 }
