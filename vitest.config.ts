@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const standIns = [
   "tests/{local,contracts}/{storage,kaggle,cloud-run}/**/*.test.ts",
-  "tests/{shared,mutate}/**/*.test.ts",
+  "tests/{agent,shared,mutate}/**/*.test.ts",
 ];
 
 export default defineConfig({

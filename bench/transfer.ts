@@ -4,17 +4,21 @@ import { median } from "./statistics.ts";
 import { type BenchLane, type Measured, startBenchLane } from "./transfer/lane.ts";
 import type { MethodName } from "./transfer/methods.ts";
 
-const HELP = `Usage: npm run bench:transfer -- [--quick] [--rounds 3] [--connections 8]
+const HELP = `Usage: npm run bench:transfer -- [--quick] [--shaped] [--mebibytes 256] [--rounds 3] [--connections 8]
 
 From Kaggle's stand-in into the bucket's: ours (integrity check included), one plain stream, download to disk and then
 upload, and the bare drain of the source. Every run has a process of its own; the methods take turns.
 
-  --quick    small archives, one round: shows that it works, measures little
+  --quick      small archives, one round: shows that it works, measures little
+  --shaped     the shaped link only
+  --mebibytes  one archive of this size instead of the usual ones; without --shaped, over both links
 `;
 
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
+    shaped: { type: "boolean", default: false },
+    mebibytes: { type: "string" },
     rounds: { type: "string" },
     connections: { type: "string", default: "8" },
     help: { type: "boolean", default: false },
@@ -49,9 +53,10 @@ interface Result extends Scenario {
 
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 const connections = Number(values.connections);
-const sizes = values.quick ? [64, 128] : [256, 1024, 4096];
+const usualSizes = values.quick ? [64, 128] : [256, 1024, 4096];
+const sizes = values.mebibytes === undefined ? usualSizes : [Number(values.mebibytes)];
 const scenarios: Scenario[] = [
-  ...sizes.map((size) => ({ bytes: size * MIB, shaped: false })),
+  ...(values.shaped ? [] : sizes.map((size) => ({ bytes: size * MIB, shaped: false }))),
   { bytes: (sizes[0] ?? 0) * MIB, shaped: true },
 ];
 

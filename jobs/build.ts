@@ -3,6 +3,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
+export type JobKind = "kaggle-to-gcs" | "cleanup" | "split" | "aggregate";
+
 const JOBS_DIR = fileURLToPath(new URL(".", import.meta.url));
 const OUT_DIR = fileURLToPath(new URL("../dist/jobs", import.meta.url));
 
@@ -10,12 +12,14 @@ const OUT_DIR = fileURLToPath(new URL("../dist/jobs", import.meta.url));
  * Bundles every job for Node and resolves to the files to run, by kind. What `main.ts` imports dynamically stays in
  * chunks of its own, so that a container's first line does not wait for the SDKs.
  */
-export async function buildJobs(): Promise<{ "kaggle-to-gcs": string; cleanup: string }> {
+export async function buildJobs(): Promise<Record<JobKind, string>> {
   const { outputFiles } = await build({
     entryPoints: {
       "kaggle-to-gcs": join(JOBS_DIR, "kaggle-to-gcs/main.ts"),
       "md5-worker": join(JOBS_DIR, "kaggle-to-gcs/md5-worker.ts"),
       cleanup: join(JOBS_DIR, "cleanup/main.ts"),
+      split: join(JOBS_DIR, "split/main.ts"),
+      aggregate: join(JOBS_DIR, "aggregate/main.ts"),
     },
     outdir: OUT_DIR,
     outExtension: { ".js": ".mjs" },
@@ -26,6 +30,8 @@ export async function buildJobs(): Promise<{ "kaggle-to-gcs": string; cleanup: s
     platform: "node",
     target: "node20",
     format: "esm",
+    // The storage SDK tells an AbortSignal by its class's name, which a bundle would change.
+    keepNames: true,
     // Native code cannot be bundled.
     external: ["@node-rs/crc32"],
     // Bundled CommonJS calls require() for Node's own modules.
@@ -34,7 +40,13 @@ export async function buildJobs(): Promise<{ "kaggle-to-gcs": string; cleanup: s
     write: false,
   });
   for (const { path, contents } of outputFiles) await replace(path, contents);
-  return { "kaggle-to-gcs": join(OUT_DIR, "kaggle-to-gcs.mjs"), cleanup: join(OUT_DIR, "cleanup.mjs") };
+  const bundleOf = (kind: JobKind) => join(OUT_DIR, `${kind}.mjs`);
+  return {
+    "kaggle-to-gcs": bundleOf("kaggle-to-gcs"),
+    cleanup: bundleOf("cleanup"),
+    split: bundleOf("split"),
+    aggregate: bundleOf("aggregate"),
+  };
 }
 
 /** Writes a file whole or not at all, and only if it changes: a job may be starting from it right now. */

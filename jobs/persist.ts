@@ -12,7 +12,7 @@ export async function persist<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (error instanceof CorralError) throw error;
+      if (error instanceof CorralError && error.code !== "database_unavailable") throw error;
     }
     await sleep(wait);
   }

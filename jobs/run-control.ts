@@ -1,6 +1,5 @@
-import { listLiveRuns } from "../shared/db/cleanup.ts";
 import type { Db } from "../shared/db/connect-db.ts";
-import { failRun, releaseRun, reportProgress, startRun } from "../shared/db/runs.ts";
+import { failRun, listLiveRuns, releaseRun, reportProgress, startRun } from "../shared/db/runs.ts";
 import type { Snapshot } from "./heartbeat.ts";
 import type { JobFailure } from "./job-failure.ts";
 import { persist } from "./persist.ts";

@@ -13,6 +13,12 @@ export function runOf(objectName: string): number | undefined {
   return id === undefined ? undefined : Number(id);
 }
 
+/** The job that an object's name belongs to; undefined when it is not in a job's folder. */
+export function jobOf(objectName: string): number | undefined {
+  const [, id] = /^jobs\/(\d+)\//.exec(objectName) ?? [];
+  return id === undefined ? undefined : Number(id);
+}
+
 /** Deletes objects, several at a time; one that is gone already is no error. */
 export async function deleteObjects(files: File[]): Promise<void> {
   const queue = files.values();

@@ -67,7 +67,7 @@ export function parseStartOptions(argv: string[]): StartOptions {
     json: values.json,
     help: values.help,
     fresh: values.fresh,
-    dataDir: values["data-dir"],
+    dataDir: folder("--data-dir", values["data-dir"]),
     ports: oneOf("--ports", values.ports, { auto: FREE_PORTS, fixed: FIXED_PORTS }),
     ...(postgresUrl === undefined ? {} : { postgresUrl }),
     openEnrollment: oneOf("--open-enrollment", values["open-enrollment"], { true: true, false: false }),
@@ -80,6 +80,11 @@ function oneOf<T>(option: string, value: string, choices: Record<string, T>): T 
   const choice = Object.hasOwn(choices, value) ? choices[value] : undefined;
   if (choice === undefined) throw new Error(`${option} takes ${Object.keys(choices).join(" or ")}, not "${value}".`);
   return choice;
+}
+
+function folder(option: string, value: string): string {
+  if (value === "") throw new Error(`${option} takes a folder, not "".`);
+  return value;
 }
 
 function milliseconds(option: string, value: string): number {

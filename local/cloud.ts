@@ -1,10 +1,11 @@
-import { mkdir, realpath, rm } from "node:fs/promises";
+import { realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { buildJobs } from "../jobs/build.ts";
 import { Closers } from "./closers.ts";
 import type { CloudOptions } from "./cloud-options.ts";
 import { startCloudRun } from "./cloud-run/start-cloud-run.ts";
 import { createBucket } from "./create-bucket.ts";
+import { makeDataFolder } from "./data-folder.ts";
 import { CLOUD_RUN_REGION, defineJobs } from "./define-jobs.ts";
 import { startGateway } from "./gateway/start-gateway.ts";
 import { type RunningKaggle, startKaggle } from "./kaggle/start-kaggle.ts";
@@ -43,6 +44,12 @@ export interface Cloud {
   kaggle: RunningKaggle;
   /** The process ids of the job containers that run now. */
   containerPids(): number[];
+  /** The process ids of the functions that run now. */
+  functionPids(): number[];
+  /** Breaks every connection to the gateway and starts it again on its port. */
+  restartGateway(): Promise<void>;
+  /** Kills Postgres and starts it again on its data and its port; an existing Postgres is not ours to kill. */
+  crashPostgres?: () => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,13 +66,13 @@ export async function startCloud(options: CloudOptions, logs: (part: string) => 
 
 async function startParts(options: CloudOptions, logs: (part: string) => Log, closers: Closers): Promise<Cloud> {
   const { ports } = options;
-  await mkdir(options.dataDir, { recursive: true });
+  await makeDataFolder(options.dataDir);
   // One folder has one claim, however it is named.
   const dataDir = await realpath(options.dataDir);
   closers.add(await claimDataFolder(dataDir));
   if (options.fresh) await forget(dataDir);
   const keys = await loadKeys(dataDir);
-  const { serviceAccount } = keys;
+  const { serviceAccount, storageHmac } = keys;
 
   const own = <T extends { close(): Promise<unknown> }>(part: T): T => {
     closers.add(() => part.close());
@@ -77,7 +84,13 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
   const database = await openDatabase(options, dataDir, logs, closers);
   const bundles = await bundling;
   const storage = own(
-    await startStorage({ port: ports.storage, dir: join(dataDir, "storage"), serviceAccount, log: logs("storage") }),
+    await startStorage({
+      port: ports.storage,
+      dir: join(dataDir, "storage"),
+      serviceAccount,
+      storageHmac,
+      log: logs("storage"),
+    }),
   );
   const kaggle = own(await startKaggle({ port: ports.kaggle, users: [KAGGLE_LOGIN], log: logs("kaggle") }));
   const cloudRun = await startCloudRun({
@@ -86,9 +99,9 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
     startupDelayMs: options.jobStartDelayMs,
     log: logs("cloud-run"),
   });
-  const gateway = own(
-    await startGateway({
-      port: ports.gateway,
+  const openGateway = (port: number) =>
+    startGateway({
+      port,
       postgresUrl: database.authenticatorUrl,
       adminUrl: database.adminUrl,
       databaseUrl: database.url,
@@ -98,13 +111,18 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
         GOOGLE_CREDENTIALS: JSON.stringify(serviceAccount),
         CLOUD_RUN_REGION,
         CLOUD_RUN_ENDPOINT: cloudRun.url,
+        STORAGE_BUCKET: BUCKET,
+        STORAGE_ENDPOINT: storage.url,
+        STORAGE_HMAC_ACCESS_ID: storageHmac.accessId,
+        STORAGE_HMAC_SECRET: storageHmac.secret,
       },
       log: logs,
-    }).catch(async (error: unknown) => {
-      await cloudRun.close();
-      throw error;
-    }),
-  );
+    });
+  let gateway = await openGateway(ports.gateway).catch(async (error: unknown) => {
+    await cloudRun.close();
+    throw error;
+  });
+  closers.add(() => gateway.close());
   // After the gateway, so that it stops before: a container that is told to stop still gives its run back.
   own(cloudRun);
   const functionsUrl = `${gateway.url}/functions/v1`;
@@ -144,6 +162,12 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
     ...(database.pgNet === undefined ? {} : { pgNet: database.pgNet }),
     kaggle,
     containerPids: cloudRun.containerPids,
+    functionPids: () => gateway.functionPids(),
+    restartGateway: async () => {
+      await gateway.close();
+      gateway = await openGateway(Number(new URL(gateway.url).port));
+    },
+    ...(database.crash === undefined ? {} : { crashPostgres: database.crash }),
     close: () => closers.close(),
   };
 }

@@ -14,6 +14,12 @@ export interface ServiceAccount {
   token_uri: string;
 }
 
+/** An HMAC key of that account, as `gcloud storage hmac create` makes it. */
+export interface StorageHmac {
+  accessId: string;
+  secret: string;
+}
+
 /** What the local cloud keeps secret between two starts; one file in the data folder. */
 interface StoredKeys {
   jwk: JWK;
@@ -21,6 +27,7 @@ interface StoredKeys {
   serviceRoleKey: string;
   dispatchSecret: string;
   serviceAccount: ServiceAccount;
+  storageHmac: StorageHmac;
 }
 
 export interface Keys extends Omit<StoredKeys, "jwk"> {
@@ -42,13 +49,17 @@ export async function loadKeys(dataDir: string): Promise<Keys> {
   return { ...rest, jwks: { keys: [publicJwk] }, sign: await signer(jwk) };
 }
 
+/** What an older version wrote lacks what came later, and gets it. */
 async function readStored(file: string): Promise<StoredKeys> {
+  let found: Omit<StoredKeys, "storageHmac"> & Partial<StoredKeys>;
   try {
-    return JSON.parse(await readFile(file, "utf8")) as StoredKeys;
+    found = JSON.parse(await readFile(file, "utf8")) as StoredKeys;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    found = await makeKeys();
   }
-  const stored = await makeKeys();
+  if (found.storageHmac !== undefined) return { ...found, storageHmac: found.storageHmac };
+  const stored = { ...found, storageHmac: makeStorageHmac() };
   await mkdir(join(file, ".."), { recursive: true });
   const draft = `${file}.new`;
   await rm(draft, { force: true });
@@ -57,7 +68,7 @@ async function readStored(file: string): Promise<StoredKeys> {
   return stored;
 }
 
-async function makeKeys(): Promise<StoredKeys> {
+async function makeKeys(): Promise<Omit<StoredKeys, "storageHmac">> {
   const { privateKey } = await generateKeyPair("ES256", { extractable: true });
   const jwk: JWK = { ...(await exportJWK(privateKey)), alg: "ES256", use: "sig", kid: randomBytes(8).toString("hex") };
   const sign = await signer(jwk);
@@ -76,6 +87,13 @@ async function signer(jwk: JWK): Promise<Keys["sign"]> {
   const key = await importJWK(jwk, "ES256");
   const header = { alg: "ES256", typ: "JWT", ...(jwk.kid ? { kid: jwk.kid } : {}) };
   return (claims) => new SignJWT(claims).setProtectedHeader(header).sign(key);
+}
+
+/** In the form that Google gives them: https://cloud.google.com/storage/docs/authentication/hmackeys */
+function makeStorageHmac(): StorageHmac {
+  const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const letters = Array.from(randomBytes(57), (byte) => base32[byte % base32.length]).join("");
+  return { accessId: `GOOG1${letters.slice(1)}`, secret: randomBytes(30).toString("base64") };
 }
 
 function makeServiceAccount(): ServiceAccount {

@@ -18,6 +18,8 @@ export interface OpenDatabase {
   authenticatorUrl: string;
   /** What plays pg_net's background worker; an existing Postgres has its own. */
   pgNet?: RestartableWorker;
+  /** Kills the server and starts it again on its data; an existing Postgres is not ours to kill. */
+  crash?: () => Promise<void>;
 }
 
 export interface RestartableWorker {
@@ -52,7 +54,8 @@ export async function openDatabase(
     await worker.start();
     closers.add(() => worker.stop());
   }
-  return { url: postgres.url, adminUrl: postgres.adminUrl, authenticatorUrl: postgres.authenticatorUrl, pgNet };
+  const { url, adminUrl, authenticatorUrl, crash } = postgres;
+  return { url, adminUrl, authenticatorUrl, pgNet, crash };
 }
 
 function restartable(start: () => Promise<{ stop(): Promise<void> }>): RestartableWorker {

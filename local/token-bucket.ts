@@ -3,6 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Credit that time without traffic may save up. */
 const BURST_SECONDS = 0.05;
 
+/** Timers cannot wake a sender much more often than this. */
+const PIECE_SECONDS = 0.01;
+
 /** Lets bytes pass at a rate. What a late timer held back is made up for; what the client held back is not. */
 export class TokenBucket {
   readonly #bytesPerSecond: number;
@@ -13,9 +16,9 @@ export class TokenBucket {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** How many bytes to hand over at once: about ten milliseconds' worth. */
+  /** How many bytes to hand over at once. */
   get pieceBytes(): number {
-    return Math.max(1024, Math.ceil(this.#bytesPerSecond / 100));
+    return Math.max(1024, Math.ceil(this.#bytesPerSecond * PIECE_SECONDS));
   }
 
   /** Takes that many bytes and resolves when they may have passed. */

@@ -5,10 +5,20 @@ interface ErrorEntry {
   detail: string;
   /** Under which SQL raises it; absent where SQL answers it as a value or never meets it. */
   sqlstate?: `ZC${string}`;
+  /** When the same request may well succeed, in seconds; absent where nobody knows. */
+  retryAfterSeconds?: number;
 }
 
 /** Every code that a caller may read: the one table that maps SQLSTATE, code and HTTP status. */
 const ERRORS = {
+  // What is asked
+  invalid_request: { status: 422, detail: "The request does not fit its schema" },
+  body_too_large: { status: 413, detail: "Request body too large" },
+  not_found: { status: 404, detail: "Not Found" },
+  method_not_allowed: { status: 405, detail: "Method Not Allowed" },
+  /** Hono's own refusals that have no other name here; they keep their status. */
+  http_error: { status: 400, detail: "The request was refused" },
+
   // Who calls
   unauthorized: { status: 401, detail: "Not authenticated" },
   invalid_token: { status: 401, detail: "The token is not genuine, or has expired" },
@@ -24,6 +34,38 @@ const ERRORS = {
     detail: "Kaggle credentials are an object with a username and a key",
     sqlstate: "ZC002",
   },
+
+  // Agents and their tasks
+  agent_not_found: { status: 404, detail: "Agent not registered" },
+  owner_not_found: { status: 404, detail: "Owner email not found. Please register on the website first." },
+  agent_conflict: {
+    status: 409,
+    detail: "This agent id is taken. Register with its token, or take another id.",
+  },
+  task_not_found: { status: 404, detail: "Subtask not found" },
+  task_not_assigned: { status: 400, detail: "This task was not assigned to you" },
+  stale_attempt: { status: 409, detail: "The task has been handed out again: this attempt counts no more" },
+  job_cancelled: { status: 409, detail: "The job was cancelled" },
+  result_not_yours: { status: 403, detail: "The result lies in the bucket, but not where this task's results go" },
+
+  // Jobs
+  job_not_found: { status: 404, detail: "Job not found" },
+  job_not_yours: { status: 403, detail: "Unauthorized: You do not own this job." },
+  job_over: { status: 409, detail: "The job is over" },
+  swarm_not_found: { status: 404, detail: "Swarm not found" },
+  user_not_found: { status: 404, detail: "User not found" },
+  dataset_missing: { status: 409, detail: "The project has no dataset yet" },
+  url_not_yours: { status: 403, detail: "The URL names an object of the bucket that is not yours" },
+  address_not_public: { status: 422, detail: "The URL leads to no public https address" },
+
+  // Accounts
+  email_taken: { status: 400, detail: "Email already registered" },
+  invalid_login: { status: 401, detail: "Invalid email or password" },
+  weak_password: { status: 422, detail: "The password is too weak" },
+  login_refused: { status: 403, detail: "The account cannot sign in" },
+  signup_refused: { status: 403, detail: "This project takes no new accounts here" },
+  auth_rate_limited: { status: 503, detail: "Supabase Auth limits how often it may be asked", retryAfterSeconds: 60 },
+  auth_unavailable: { status: 503, detail: "Supabase Auth does not answer", retryAfterSeconds: 5 },
 
   // How an ingestion fails
   no_suitable_dataset: { status: 404, detail: "No suitable dataset found" },
@@ -46,9 +88,34 @@ const ERRORS = {
   storage_unavailable: { status: 503, detail: "Cloud Storage does not answer" },
   storage_contended: { status: 503, detail: "Others write to the same object" },
   object_conflict: { status: 502, detail: "The bucket holds something else under the dataset's name" },
+  dispatch_refused: { status: 503, detail: "The dispatcher does not take what Postgres announces" },
   launch_failed: { status: 503, detail: "The container could not be launched" },
   lease_expired: { status: 503, detail: "The container stopped reporting" },
+  database_unavailable: { status: 503, detail: "The database does not answer in time", retryAfterSeconds: 1 },
   internal_error: { status: 500, detail: "Something went wrong that nobody foresaw" },
+
+  // How a split fails
+  data_not_found: { status: 404, detail: "The job's data is not there" },
+  data_file_not_found: { status: 404, detail: "The archive has no such file" },
+  no_tabular_file: { status: 422, detail: "The archive holds no CSV, TSV, JSONL or Parquet file" },
+  data_format_unknown: { status: 422, detail: "The data is neither CSV, TSV, JSONL nor Parquet" },
+  data_malformed: { status: 422, detail: "The data breaks its format's rules" },
+  data_not_utf8: { status: 422, detail: "The data is not UTF-8" },
+  data_empty: { status: 422, detail: "The data has no rows" },
+  data_too_large: { status: 422, detail: "The data is larger than a job takes" },
+  archive_unreadable: { status: 422, detail: "The archive cannot be read" },
+  too_many_chunks: { status: 422, detail: "The data would become more chunks than a job has" },
+  data_unreachable: { status: 502, detail: "The server of the job's data refuses it" },
+
+  // How an aggregation fails
+  results_missing: { status: 409, detail: "No task told where its result is" },
+  results_not_ours: { status: 403, detail: "A result is not among the job's own in the bucket" },
+  result_missing: { status: 404, detail: "The bucket does not hold a task's result" },
+  result_unreadable: { status: 422, detail: "A task's result breaks its format's rules" },
+  results_differ: { status: 409, detail: "The results do not fit together" },
+  results_not_tabular: { status: 422, detail: "The results are no tables that can be joined" },
+  results_not_averageable: { status: 422, detail: "The results are no models that can be averaged" },
+  unsafe_pickle: { status: 422, detail: "A model's file asks for code to be run" },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -64,6 +131,7 @@ export class CorralError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly detail: string;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
     const entry: ErrorEntry = ERRORS[code];
@@ -71,6 +139,7 @@ export class CorralError extends Error {
     this.code = code;
     this.status = entry.status;
     this.detail = this.message;
+    this.retryAfterSeconds = entry.retryAfterSeconds;
   }
 }
 
@@ -81,8 +150,30 @@ export interface DatabaseError {
   message: string;
 }
 
-/** The error that a failed call stands for: a `CorralError` if SQL raised one of ours, else a plain one with the cause. */
+/**
+ * What tells that Postgres or its API is not there, or too busy, for now: PostgREST's codes of group 0
+ * (https://docs.postgrest.org/en/stable/references/errors.html), a statement cut off by its timeout, no connection left,
+ * a server that stops or starts.
+ */
+const UNAVAILABLE = new Set([
+  "",
+  "PGRST000",
+  "PGRST001",
+  "PGRST002",
+  "PGRST003",
+  "53300",
+  "57014",
+  "57P01",
+  "57P02",
+  "57P03",
+]);
+
+/**
+ * The error that a failed call stands for, with the cause: a `CorralError` if SQL raised one of ours or the database
+ * could not be had, else a plain one.
+ */
 export function toError(error: DatabaseError): Error {
+  if (UNAVAILABLE.has(error.code)) return new CorralError("database_unavailable", undefined, { cause: error });
   for (const [code, { sqlstate }] of Object.entries<ErrorEntry>(ERRORS)) {
     if (sqlstate === error.code && isErrorCode(code)) return new CorralError(code, error.message, { cause: error });
   }

@@ -33,11 +33,11 @@ async function serve(task: z.output<typeof serving>): Promise<string> {
     });
     return url;
   }
-  const { serviceAccount } = await loadKeys(task.dir);
+  const { serviceAccount, storageHmac } = await loadKeys(task.dir);
   // Without MD5: on Google's side it costs us nothing, here it would take the processor that is measured.
   const { dir, bytesPerSecond: uploadBytesPerSecond } = task;
   const link = uploadBytesPerSecond === undefined ? {} : { uploadBytesPerSecond };
-  const { url } = await startStorage({ port: 0, dir, serviceAccount, md5: false, ...link });
+  const { url } = await startStorage({ port: 0, dir, serviceAccount, storageHmac, md5: false, ...link });
   await createBucket(url, task.bucket);
   return url;
 }

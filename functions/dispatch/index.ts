@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { connectCloudRun, serviceAccountJson } from "../../shared/cloud/cloud-run.ts";
+import { connectCloudRun } from "../../shared/cloud/cloud-run.ts";
+import { serviceAccountJson } from "../../shared/cloud/service-account.ts";
 import { connectDb } from "../../shared/db/connect-db.ts";
 import { createApp } from "./app.ts";
 

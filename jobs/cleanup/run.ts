@@ -1,13 +1,17 @@
 import type { Bucket, File } from "@google-cloud/storage";
-import { runOf } from "../run-folder.ts";
+import { jobOf, runOf } from "../run-folder.ts";
 import { isNotFound, isPreconditionFailed } from "../storage-failure.ts";
 
-/** What Postgres knows about objects; all three take and return at most a page. */
+/** What Postgres knows about objects; all take and return at most a page. */
 export interface ObjectRegister {
   /** Of these runs, those that may still need their folder. */
   listLiveRuns(runs: number[]): Promise<number[]>;
+  /** Of these jobs, those that there are. */
+  listKnownJobs(jobs: number[]): Promise<number[]>;
   /** Of these gs:// URLs, those that no dataset refers to. */
   listUnreferenced(urls: string[]): Promise<string[]>;
+  /** Of these gs:// URLs, those that no job refers to. */
+  listUnreferencedUploads(urls: string[]): Promise<string[]>;
 }
 
 export interface CleanupOptions {
@@ -21,40 +25,59 @@ export interface CleanupOptions {
 
 const DAY_MS = 24 * 3600 * 1000;
 /** A folder is left alone for a day after its last object was written. */
-const TMP_GRACE_MS = DAY_MS;
-/** An archive that nobody refers to any more may well be wanted again; moving it anew costs more than a week of keeping it. */
-const RAW_GRACE_MS = 7 * DAY_MS;
+const FOLDER_GRACE_MS = DAY_MS;
+/** What nobody refers to any more may well be wanted again; moving it anew costs more than a week of keeping it. */
+const OBJECT_GRACE_MS = 7 * DAY_MS;
 const PAGE_SIZE = 500;
 
-/** Deletes what no run and no dataset needs: folders of runs that are over, and archives that nothing refers to. */
+/** Deletes what nothing needs: folders of runs and jobs that are gone, archives and uploads that nothing refers to. */
 export async function cleanUp(options: CleanupOptions): Promise<void> {
-  await cleanFolders(options);
-  await cleanArchives(options);
+  const { register } = options;
+  await cleanFolders(options, { prefix: "tmp/", idOf: runOf, listKept: register.listLiveRuns });
+  await cleanFolders(options, { prefix: "jobs/", idOf: jobOf, listKept: register.listKnownJobs });
+  await cleanReferenced(options, { prefix: "raw/", listUnreferenced: register.listUnreferenced });
+  await cleanReferenced(options, { prefix: "uploads/", listUnreferenced: register.listUnreferencedUploads });
 }
 
-async function cleanFolders({ bucket, register, now, signal, onDeleted }: CleanupOptions): Promise<void> {
-  for await (const files of listPages(bucket, "tmp/", signal)) {
-    const old = files.filter((file) => isOlder(file, TMP_GRACE_MS, now));
-    const runs = [...new Set(old.flatMap((file) => runOf(file.name) ?? []))];
-    if (runs.length === 0) continue;
-    const live = new Set(await register.listLiveRuns(runs));
+/** Folders that belong to something with an id, which may be gone. */
+interface Folders {
+  prefix: string;
+  /** Undefined for an object that is in no such folder. */
+  idOf: (objectName: string) => number | undefined;
+  listKept: (ids: number[]) => Promise<number[]>;
+}
+
+async function cleanFolders(options: CleanupOptions, { prefix, idOf, listKept }: Folders): Promise<void> {
+  const { bucket, now, signal, onDeleted } = options;
+  for await (const files of listPages(bucket, prefix, signal)) {
+    const old = files.filter((file) => isOlder(file, FOLDER_GRACE_MS, now));
+    const ids = [...new Set(old.flatMap((file) => idOf(file.name) ?? []))];
+    if (ids.length === 0) continue;
+    const kept = new Set(await listKept(ids));
     const dead = old.filter((file) => {
-      const run = runOf(file.name);
-      return run !== undefined && !live.has(run);
+      const id = idOf(file.name);
+      return id !== undefined && !kept.has(id);
     });
     await deleteUnchanged(dead, onDeleted);
   }
 }
 
-async function cleanArchives({ bucket, register, now, signal, onDeleted }: CleanupOptions): Promise<void> {
-  for await (const files of listPages(bucket, "raw/", signal)) {
+/** Objects that rows refer to by their gs:// URLs, or no longer do. */
+interface Referenced {
+  prefix: string;
+  listUnreferenced: (urls: string[]) => Promise<string[]>;
+}
+
+async function cleanReferenced(options: CleanupOptions, { prefix, listUnreferenced }: Referenced): Promise<void> {
+  const { bucket, now, signal, onDeleted } = options;
+  for await (const files of listPages(bucket, prefix, signal)) {
     const old = new Map(
       files
-        .filter((file) => isOlder(file, RAW_GRACE_MS, now))
+        .filter((file) => isOlder(file, OBJECT_GRACE_MS, now))
         .map((file) => [`gs://${bucket.name}/${file.name}`, file]),
     );
     if (old.size === 0) continue;
-    const unreferenced = await register.listUnreferenced([...old.keys()]);
+    const unreferenced = await listUnreferenced([...old.keys()]);
     await deleteUnchanged(
       unreferenced.flatMap((url) => old.get(url) ?? []),
       onDeleted,

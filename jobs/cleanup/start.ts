@@ -1,7 +1,7 @@
 import { openBucket } from "../../shared/cloud/storage.ts";
-import { listLiveRuns, listUnreferencedObjects } from "../../shared/db/cleanup.ts";
+import { listKnownJobs, listUnreferencedObjects, listUnreferencedUploads } from "../../shared/db/cleanup.ts";
 import { connectDb } from "../../shared/db/connect-db.ts";
-import { finishRun } from "../../shared/db/runs.ts";
+import { finishRun, listLiveRuns } from "../../shared/db/runs.ts";
 import { jobEnv, readEnv } from "../job-env.ts";
 import { nativeCrc32c } from "../native-crc32c.ts";
 import { persist } from "../persist.ts";
@@ -27,7 +27,9 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
         bucket,
         register: {
           listLiveRuns: (runs) => persist(() => listLiveRuns(db, runs)),
+          listKnownJobs: (jobs) => persist(() => listKnownJobs(db, jobs)),
           listUnreferenced: (urls) => persist(() => listUnreferencedObjects(db, urls)),
+          listUnreferencedUploads: (urls) => persist(() => listUnreferencedUploads(db, urls)),
         },
         now: new Date(),
         signal,

@@ -3,6 +3,7 @@ import { JobFailure } from "../job-failure.ts";
 import { callKaggle } from "./call-kaggle.ts";
 import { type Candidate, findObstacle, rankDatasets, toCandidate, type Wishes } from "./rank-datasets.ts";
 import { requireSize } from "./size-limit.ts";
+import { joinWithin } from "./words.ts";
 
 export interface Found {
   chosen: Candidate;
@@ -21,6 +22,8 @@ export interface FindOptions extends Wishes {
 const MAX_SEARCHES = 8;
 const SEARCHES_AT_ONCE = 3;
 const MAX_CANDIDATES_KEPT = 20;
+/** Characters of a phrase that is searched for, and of keywords where people read them. */
+const MAX_PHRASE_LENGTH = 200;
 
 /** Finds the dataset to ingest: the one that is named, or the best of what Kaggle finds for the keywords. */
 export async function findDataset(kaggle: Kaggle, options: FindOptions): Promise<Found> {
@@ -31,7 +34,7 @@ export async function findDataset(kaggle: Kaggle, options: FindOptions): Promise
     const [best] = candidates;
     if (best !== undefined && best.rejected === null) return { chosen: best, candidates };
   }
-  const keywords = options.keywords.join(", ");
+  const keywords = describeKeywords(options.keywords);
   throw new JobFailure(
     "no_suitable_dataset",
     keywords === ""
@@ -40,15 +43,28 @@ export async function findDataset(kaggle: Kaggle, options: FindOptions): Promise
   );
 }
 
+/** Keywords as people read them: `rain, sun`, or `rain, sun and 4998 more`; empty when there are none. */
+export function describeKeywords(keywords: string[]): string {
+  const { text, left } = joinWithin(keywords, ", ", MAX_PHRASE_LENGTH);
+  return left === 0 ? text : `${text} and ${left} more`;
+}
+
+const toPhrase = (words: string[]) => joinWithin(words, " ", MAX_PHRASE_LENGTH).text;
+
 /** What to search for, in this order until something fits: the whole phrase, single keywords, adjacent pairs. */
 export function toStages(keywords: string[]): string[][] {
   const words = keywords.map((keyword) => keyword.trim()).filter((keyword) => keyword !== "");
   if (words.length === 0) return [];
-  const pairs = words.slice(1).map((word, index) => `${words[index]} ${word}`);
-  const stages = [[words.join(" ")], words, pairs];
+  const pairs = words.slice(1).map((word, index) => [words[index] ?? "", word]);
+  const stages = [[words], words.map((word) => [word]), pairs];
   const seen = new Set<string>();
   return stages
-    .map((stage) => stage.filter((phrase) => !seen.has(phrase) && seen.add(phrase)).slice(0, MAX_SEARCHES))
+    .map((stage) =>
+      stage
+        .map(toPhrase)
+        .filter((phrase) => !seen.has(phrase) && seen.add(phrase))
+        .slice(0, MAX_SEARCHES),
+    )
     .filter((stage) => stage.length > 0);
 }
 

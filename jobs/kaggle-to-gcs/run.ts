@@ -1,13 +1,15 @@
 import type { Bucket } from "@google-cloud/storage";
-import { connectKaggle, type KaggleCredentials } from "../../shared/cloud/kaggle.ts";
+import { connectKaggle, type Kaggle, type KaggleCredentials } from "../../shared/cloud/kaggle.ts";
 import type { Snapshot } from "../heartbeat.ts";
 import { RateMeter } from "../rate-meter.ts";
 import { callKaggle } from "./call-kaggle.ts";
-import { type Found, findDataset } from "./find-dataset.ts";
+import { describeKeywords, type Found, findDataset } from "./find-dataset.ts";
 import { HttpClient } from "./http-client.ts";
+import type { Candidate } from "./rank-datasets.ts";
 import { toBytes } from "./size-limit.ts";
 import { Source } from "./source.ts";
 import { type ArchiveWatch, type StoredArchive, storeArchive } from "./store-archive.ts";
+import { takeBest } from "./take-best.ts";
 
 /** What a project wants, as Postgres tells it. */
 export interface IngestTask {
@@ -31,6 +33,8 @@ export interface IngestDeps {
   progress: IngestProgress;
   /** Writes a line to the project's log and, with a message, tells its owner. */
   tell: (line: string, message?: string) => Promise<void>;
+  /** Writes a line to the project's log that its owner may want to act on. */
+  warn: (line: string) => Promise<void>;
   now: () => Date;
   signal: AbortSignal;
 }
@@ -52,14 +56,15 @@ export class IngestProgress {
 
 /** Finds the dataset that serves a project best and brings it into the bucket. */
 export async function ingestDataset(deps: IngestDeps): Promise<Ingested> {
-  const { task, bucket, progress, tell, signal } = deps;
+  const { task, progress, tell, signal } = deps;
   await tell(`Starting the dataset agent for project ${task.projectName}`);
   await tell("Authenticating with Kaggle");
   const kaggle = connectKaggle(deps.kaggleUrl, deps.credentials);
 
   progress.phase = "searching";
-  const subject = task.kaggleRef ?? task.keywords.join(", ");
-  await tell(`Searching Kaggle for ${subject}`, `Searching Kaggle for ${subject}.`);
+  const subject = task.kaggleRef ?? describeKeywords(task.keywords);
+  // Without a subject nothing is searched, and the failure that follows says why.
+  if (subject !== "") await tell(`Searching Kaggle for ${subject}`, `Searching Kaggle for ${subject}.`);
   const maxBytes = toBytes(task.maxGigabytes);
   const found = await findDataset(kaggle, {
     keywords: task.keywords,
@@ -70,10 +75,23 @@ export async function ingestDataset(deps: IngestDeps): Promise<Ingested> {
     signal,
   });
   const { ref, version, score } = found.chosen;
-  progress.ref = ref;
   await tell(`Found dataset ${ref} version ${version} (score ${score}, ${found.candidates.length} candidates)`);
-
   const http = new HttpClient();
+  const store = (candidate: Candidate) => storeCandidate(candidate, { ...deps, kaggle, http, maxBytes });
+  try {
+    const { taken, ...best } = await takeBest(found, store, deps.warn);
+    return { ...best, stored: taken };
+  } finally {
+    http.close();
+  }
+}
+
+async function storeCandidate(
+  { ref, version }: Candidate,
+  deps: IngestDeps & { kaggle: Kaggle; http: HttpClient; maxBytes: number },
+): Promise<StoredArchive> {
+  const { kaggle, http, bucket, progress, tell, signal } = deps;
+  progress.ref = ref;
   const requestUrl = () => callKaggle(() => kaggle.requestDownload(ref, version, signal), signal);
   const source = new Source({ http, requestUrl, signal });
   try {
@@ -83,16 +101,14 @@ export async function ingestDataset(deps: IngestDeps): Promise<Ingested> {
       ref,
       version,
       source,
-      maxBytes,
       watch: watchInto(progress, () => tell(`Uploading ${ref} to gs://${bucket.name}`, `Uploading ${ref}.`)),
     });
     progress.phase = "publishing";
     await tell(stored.reused ? `${stored.url} is there already; nothing was moved` : `Stored ${stored.url}`);
     await tell("Recording metadata");
-    return { ...found, stored };
+    return stored;
   } finally {
     source.close();
-    http.close();
   }
 }
 

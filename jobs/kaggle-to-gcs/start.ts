@@ -1,8 +1,14 @@
 import { z } from "zod";
 import type { KaggleCredentials } from "../../shared/cloud/kaggle.ts";
 import { openBucket } from "../../shared/cloud/storage.ts";
-import { connectDb, type Db } from "../../shared/db/connect-db.ts";
-import { type DatasetTask, getDatasetTask, publishDataset, recordMilestone } from "../../shared/db/dataset-task.ts";
+import { connectDb } from "../../shared/db/connect-db.ts";
+import {
+  type DatasetTask,
+  getDatasetTask,
+  type Milestone,
+  publishDataset,
+  recordMilestone,
+} from "../../shared/db/dataset-task.ts";
 import { jobEnv, readEnv } from "../job-env.ts";
 import { JobFailure } from "../job-failure.ts";
 import { nativeCrc32c } from "../native-crc32c.ts";
@@ -23,6 +29,8 @@ const ingestEnv = jobEnv.extend({
 });
 type IngestEnv = z.output<typeof ingestEnv>;
 
+const SIZE_FAULT = "max_dataset_size_gb must be a number of GB above 0";
+
 /** Of a project's metadata, what this job reads; anything else in there is for others. */
 const taskOptions = z.object({
   kaggle_ref: z
@@ -30,6 +38,7 @@ const taskOptions = z.object({
     .trim()
     .nullish()
     .transform((ref) => ref || null),
+  max_dataset_size_gb: z.number(SIZE_FAULT).positive(SIZE_FAULT).nullish(),
   allowed_licenses: z
     .union([z.array(z.string()), z.string().transform((license) => [license])], {
       error: "allowed_licenses must be a list of licence names",
@@ -47,6 +56,11 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
   const progress = new IngestProgress();
   const log = (line: string) => void process.stdout.write(`${line}\n`);
 
+  async function tell(milestone: Milestone): Promise<void> {
+    log(milestone.log);
+    await persist(() => recordMilestone(db, env.RUN_ID, env.RUN_ATTEMPT, milestone));
+  }
+
   async function work({ signal, heartbeat }: JobContext): Promise<void> {
     const task = await persist(() => getDatasetTask(db, env.RUN_ID, env.RUN_ATTEMPT));
     if (task.outcome === "stale") return log("stopped: the run is somebody else's by now");
@@ -60,7 +74,8 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
       partBytes: env.TRANSFER_PART_BYTES,
       md5Worker: new URL("md5-worker.mjs", import.meta.url),
       progress,
-      tell: (line, message) => tell(db, env, line, message, log),
+      tell: (line, message) => tell({ log: line, message }),
+      warn: (line) => tell({ log: line, level: "warning" }),
       now: () => new Date(),
       signal,
     });
@@ -91,11 +106,6 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
   });
 }
 
-async function tell(db: Db, env: IngestEnv, line: string, message: string | undefined, log: (line: string) => void) {
-  log(line);
-  await persist(() => recordMilestone(db, env.RUN_ID, env.RUN_ATTEMPT, { log: line, message }));
-}
-
 function toIngestTask(task: Extract<DatasetTask, { outcome: "ready" }>): IngestTask {
   const { data: options, error } = taskOptions.safeParse(task.options);
   // A wish that is not understood must not count as none: it may be the one that forbids.
@@ -106,7 +116,7 @@ function toIngestTask(task: Extract<DatasetTask, { outcome: "ready" }>): IngestT
   return {
     projectName: task.projectName,
     keywords: task.keywords.filter((keyword) => keyword.trim() !== ""),
-    maxGigabytes: task.maxDatasetSizeGb,
+    maxGigabytes: options.max_dataset_size_gb ?? task.maxDatasetSizeGb,
     kaggleRef: options.kaggle_ref,
     allowedLicenses: options.allowed_licenses,
   };

@@ -27,8 +27,21 @@ interface Outcome {
   status: DatasetStatus;
 }
 
-/** Sets three projects to pending_dataset as their owner, follows them to the end, and checks what arrived. */
-export async function runDatasetLane(cloud: Cloud, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+export interface IngestedProject {
+  id: string;
+  name: string;
+  gcsUrl: string;
+}
+
+/**
+ * Sets three projects to pending_dataset as their owner, follows them to the end, checks what arrived, and resolves to
+ * those that have their dataset.
+ */
+export async function runDatasetLane(
+  cloud: Cloud,
+  out: NodeJS.WriteStream,
+  signal: AbortSignal,
+): Promise<IngestedProject[]> {
   const { info } = cloud;
   const token = await signIn(info.api_url, info.anon_key, info.owner);
   const db = new PostgrestClient<Database>(`${info.api_url}/rest/v1`, {
@@ -57,6 +70,9 @@ export async function runDatasetLane(cloud: Cloud, out: NodeJS.WriteStream, sign
     signal,
   );
   await report(cloud, outcomes, out);
+  return outcomes.flatMap(({ project, id, status }) =>
+    status.dataset ? [{ id, name: project.name, gcsUrl: status.dataset.gcs_url }] : [],
+  );
 }
 
 async function follow(

@@ -14,14 +14,20 @@ export interface InspectedObject {
 const PREVIEW_LINES = 4;
 const PREVIEW_WIDTH = 110;
 
-/** Reads an archive back from the bucket, as the next consumer would, and looks inside. */
-export async function inspectObject(endpoint: string, gcsUrl: string): Promise<InspectedObject> {
+/** Reads an object back from the bucket, as the next consumer would. */
+export async function downloadObject(endpoint: string, gcsUrl: string): Promise<Buffer> {
   const { hostname, pathname } = new URL(gcsUrl);
   const storage = new Storage({ apiEndpoint: endpoint, projectId: "corral-local" });
   const [content] = await storage
     .bucket(hostname)
     .file(decodeURIComponent(pathname.slice(1)))
     .download();
+  return content;
+}
+
+/** Reads an archive back from the bucket and looks inside. */
+export async function inspectObject(endpoint: string, gcsUrl: string): Promise<InspectedObject> {
+  const content = await downloadObject(endpoint, gcsUrl);
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32BE(crc32c(content));
   const files = unzipSync(content);

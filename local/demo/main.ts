@@ -1,10 +1,12 @@
 import { listenForInterruption } from "../interruption.ts";
 import { startThrowAwayCloud } from "../start-throw-away-cloud.ts";
+import { runComputeLane } from "./compute-lane.ts";
 import { runDatasetLane } from "./dataset-lane.ts";
 
 const HELP = `Usage: npm run demo
 
-Starts a fresh local cloud on free ports, brings two real datasets into its bucket, shows what came, and stops.
+Starts a fresh local cloud on free ports, brings two real datasets into its bucket, has four agents train on one of
+them, shows what came of it, and stops.
 Exits 0 only if everything is as expected.
 `;
 
@@ -19,7 +21,9 @@ try {
   process.stdout.write("Starting a local cloud: Postgres, functions, Cloud Storage, Cloud Run, Kaggle …\n");
   const cloud = await startThrowAwayCloud(() => () => undefined);
   try {
-    await runDatasetLane(cloud, process.stdout, interruption);
+    const [project] = await runDatasetLane(cloud, process.stdout, interruption);
+    if (project === undefined) throw new Error("no project has a dataset");
+    await runComputeLane(cloud, project, process.stdout, interruption);
   } finally {
     await cloud.close();
   }

@@ -35,6 +35,8 @@ export interface GatewayOptions {
 
 export interface Gateway {
   url: string;
+  /** The process ids of the functions that run now. */
+  functionPids(): number[];
   close(): Promise<void>;
 }
 
@@ -81,6 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   return {
     url,
+    functionPids: () => pool.pids(),
     close: async () => {
       await closeServer(server);
       await Promise.all([pool.close(CLOSE_GRACE_MS), rest.close(), auth.close()]);

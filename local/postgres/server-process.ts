@@ -20,6 +20,8 @@ export interface ServerOptions {
 export interface ServerProcess {
   port: number;
   stop(): Promise<void>;
+  /** Ends it as a crash would, with a word to nobody; resolves once it is gone. */
+  kill(): Promise<void>;
 }
 
 const READY = "database system is ready to accept connections";
@@ -90,6 +92,11 @@ async function startOnce(options: ServerOptions): Promise<ServerProcess> {
       const impatience = setTimeout(() => server.kill("SIGQUIT"), SHUTDOWN_LIMIT_MS);
       await exited;
       clearTimeout(impatience);
+    },
+    kill: async () => {
+      stopping = true;
+      server.kill("SIGKILL");
+      await exited;
     },
   };
 }

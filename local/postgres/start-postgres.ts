@@ -26,6 +26,8 @@ export interface RunningPostgres {
   /** As role `authenticator`, for the gateway. */
   authenticatorUrl: string;
   port: number;
+  /** Kills the server and starts it again on the same port: what was committed is there, and every connection is lost. */
+  crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -40,7 +42,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 
   const { clusterDir, socketDir, user } = home;
   const { port, log } = options;
-  const server = await startServerProcess({ executable: binaries.postgres, clusterDir, socketDir, user, port, log });
+  const process = { executable: binaries.postgres, clusterDir, socketDir, user, log };
+  let server = await startServerProcess({ ...process, port });
   const adminUrl = postgresUrl(ADMIN_ROLE, secrets.adminPassword, server.port);
   try {
     if (isNew) {
@@ -56,6 +59,10 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     adminUrl,
     authenticatorUrl: postgresUrl("authenticator", secrets.authenticatorPassword, server.port),
     port: server.port,
+    crash: async () => {
+      await server.kill();
+      server = await startServerProcess({ ...process, port: server.port });
+    },
     stop: async () => {
       await server.stop();
       await rm(socketDir, { recursive: true, force: true });

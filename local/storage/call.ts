@@ -97,10 +97,15 @@ export class Call {
   }
 }
 
+/** Lets a piece pass, then waits until the link could have carried it: one timer per piece, not one per chunk. */
 async function* pace(body: AsyncIterable<Buffer>, bucket: TokenBucket): AsyncIterableIterator<Buffer> {
+  let passed = 0;
   for await (const chunk of body) {
-    await bucket.take(chunk.length);
     yield chunk;
+    passed += chunk.length;
+    if (passed < bucket.pieceBytes) continue;
+    await bucket.take(passed);
+    passed = 0;
   }
 }
 

@@ -11,12 +11,13 @@ const { values } = parseArgs({
   },
 });
 await claimDataFolder(values.dir);
-const { serviceAccount } = await loadKeys(values.dir);
+const { serviceAccount, storageHmac } = await loadKeys(values.dir);
 const log = (line: string) => void process.stderr.write(`${line}\n`);
 const storage = await startStorage({
   port: Number(values.port),
   dir: values.dir,
   serviceAccount,
+  storageHmac,
   md5: !values["no-md5"],
   log,
 });

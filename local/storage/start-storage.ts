@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { ServiceAccount } from "../keys.ts";
+import type { ServiceAccount, StorageHmac } from "../keys.ts";
 import { closeServer, LOOPBACK, listen } from "../listen.ts";
 import type { Log } from "../log.ts";
 import { addBatchRoute } from "./batch-route.ts";
@@ -19,8 +19,9 @@ export interface StorageOptions {
   port: number;
   /** Folder of the data; only one server may use it at a time. */
   dir: string;
-  /** V4 signed URLs are valid when this account signed them. */
+  /** V4 signed URLs are valid when this account signed them, with its key pair or with its HMAC key. */
   serviceAccount: ServiceAccount;
+  storageHmac: StorageHmac;
   /** False spares the processor: no object has an MD5, as if all were composite. For benchmarks of other things. */
   md5?: boolean;
   /** What one connection carries towards us, as over a long way; as much as it can when left out. */
@@ -38,7 +39,7 @@ const SERVER_OPTIONS = { requestTimeout: 0, keepAliveTimeout: 75_000, highWaterM
 
 /** Serves Cloud Storage from a folder: the JSON API, and of the XML API what signed URLs need. */
 export async function startStorage(options: StorageOptions): Promise<RunningStorage> {
-  const { port, dir, serviceAccount, md5 = true, log = () => undefined } = options;
+  const { port, dir, serviceAccount, storageHmac, md5 = true, log = () => undefined } = options;
   const store = await Store.open(dir, log);
   const hasher = md5 ? new Md5Hasher() : undefined;
   const uploads = new ResumableUploads(store, hasher);
@@ -52,7 +53,7 @@ export async function startStorage(options: StorageOptions): Promise<RunningStor
   const deps: Deps = {
     router,
     handleSigned: (call) => handleSigned(call, store, hasher),
-    verifier: new SignatureVerifier(serviceAccount),
+    verifier: new SignatureVerifier(serviceAccount, storageHmac),
     store,
     log,
     uploadBytesPerSecond: options.uploadBytesPerSecond,

@@ -1,8 +1,7 @@
-import { createHash, createPublicKey, createVerify, type KeyObject } from "node:crypto";
-import type { ServiceAccount } from "../keys.ts";
+import { createHash, createHmac, createPublicKey, createVerify, timingSafeEqual } from "node:crypto";
+import type { ServiceAccount, StorageHmac } from "../keys.ts";
 import { accessDenied, invalid, StorageError } from "./storage-error.ts";
 
-const ALGORITHM = "GOOG4-RSA-SHA256";
 const MAX_LIFETIME_SECONDS = 7 * 24 * 3600;
 /** How far a signer's clock may be ahead. */
 const CLOCK_SKEW_MS = 15 * 60 * 1000;
@@ -17,17 +16,24 @@ export interface SignedRequest {
   headerNames: string[];
 }
 
+/** What may sign, and how its signatures are judged. */
+interface Signer {
+  id: string;
+  holds(text: string, day: string, signature: Buffer): boolean;
+}
+
 /**
- * Verifies V4 signed URLs of one service account:
+ * Verifies V4 signed URLs of one service account, by its key pair or by its HMAC key:
  * https://cloud.google.com/storage/docs/authentication/canonical-requests
  */
 export class SignatureVerifier {
-  readonly #email: string;
-  readonly #key: KeyObject;
+  readonly #signers: Map<string, Signer>;
 
-  constructor({ client_email, private_key }: ServiceAccount) {
-    this.#email = client_email;
-    this.#key = createPublicKey(private_key);
+  constructor(account: ServiceAccount, hmac: StorageHmac) {
+    this.#signers = new Map([
+      ["GOOG4-RSA-SHA256", rsaSigner(account)],
+      ["GOOG4-HMAC-SHA256", hmacSigner(hmac)],
+    ]);
   }
 
   /** Throws what Cloud Storage would answer, unless the request carries a signature that holds. */
@@ -42,10 +48,15 @@ export class SignatureVerifier {
       if (value === null) throw invalid(`Missing required query parameter: ${name}`);
       return value;
     };
-    if (read("X-Goog-Algorithm") !== ALGORITHM) throw invalid(`Invalid X-Goog-Algorithm. It takes ${ALGORITHM}.`);
+    const algorithm = read("X-Goog-Algorithm");
+    const signer = this.#signers.get(algorithm);
+    if (signer === undefined) {
+      throw invalid(`Invalid X-Goog-Algorithm. It takes ${[...this.#signers.keys()].join(" or ")}.`);
+    }
     const date = read("X-Goog-Date");
-    const scope = `${date.slice(0, 8)}/auto/storage/goog4_request`;
-    if (read("X-Goog-Credential") !== `${this.#email}/${scope}`) {
+    const day = date.slice(0, 8);
+    const scope = `${day}/auto/storage/goog4_request`;
+    if (read("X-Goog-Credential") !== `${signer.id}/${scope}`) {
       throw new StorageError(403, "forbidden", "InvalidSecurity", "The provided security credentials are not valid.");
     }
     checkLifetime(date, read("X-Goog-Expires"), now);
@@ -56,10 +67,10 @@ export class SignatureVerifier {
     const candidates = hostSpellings(request.header("host") ?? "").flatMap((host) =>
       methodsOf(request.method).map((method) => {
         const canonical = canonicalRequest({ ...request, method }, signedHeaders, host);
-        return { canonical, text: [ALGORITHM, date, scope, sha256(canonical)].join("\n") };
+        return { canonical, text: [algorithm, date, scope, sha256(canonical)].join("\n") };
       }),
     );
-    if (candidates.some(({ text }) => createVerify("RSA-SHA256").update(text).verify(this.#key, signature))) return;
+    if (candidates.some(({ text }) => signer.holds(text, day, signature))) return;
     throw new StorageError(403, "forbidden", "SignatureDoesNotMatch", "Access denied.", {
       Details:
         "The request signature we calculated does not match the signature you provided. Check your Google secret key and signing method.",
@@ -67,6 +78,26 @@ export class SignatureVerifier {
       CanonicalRequest: candidates[0]?.canonical ?? "",
     });
   }
+}
+
+function rsaSigner({ client_email, private_key }: ServiceAccount): Signer {
+  const key = createPublicKey(private_key);
+  return {
+    id: client_email,
+    holds: (text, _day, signature) => createVerify("RSA-SHA256").update(text).verify(key, signature),
+  };
+}
+
+function hmacSigner({ accessId, secret }: StorageHmac): Signer {
+  const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
+  return {
+    id: accessId,
+    holds(text, day, signature) {
+      const key = [day, "auto", "storage", "goog4_request"].reduce<string | Buffer>(hmac, `GOOG4${secret}`);
+      const expected = hmac(key, text);
+      return signature.length === expected.length && timingSafeEqual(signature, expected);
+    },
+  };
 }
 
 function checkLifetime(date: string, expires: string, now: number): void {

@@ -5,6 +5,497 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   corral: {
     Tables: {
+      agents: {
+        Row: {
+          capability_id: number;
+          created_at: string;
+          gpu_model: string | null;
+          heartbeat_interval_seconds: number | null;
+          id: string;
+          last_seen_at: string;
+          owner_id: string;
+          poll_after_seconds: number;
+          ram_total: string | null;
+          status: Database["corral"]["Enums"]["agent_status"];
+          swarm_id: number;
+          token_hash: string | null;
+          token_required: boolean;
+          is_offline: boolean | null;
+        };
+        ComputedFields: "is_offline";
+        Insert: {
+          capability_id: number;
+          created_at?: string;
+          gpu_model?: string | null;
+          heartbeat_interval_seconds?: number | null;
+          id: string;
+          last_seen_at?: string;
+          owner_id: string;
+          poll_after_seconds?: number;
+          ram_total?: string | null;
+          status?: Database["corral"]["Enums"]["agent_status"];
+          swarm_id: number;
+          token_hash?: string | null;
+          token_required?: boolean;
+        };
+        Update: {
+          capability_id?: number;
+          created_at?: string;
+          gpu_model?: string | null;
+          heartbeat_interval_seconds?: number | null;
+          id?: string;
+          last_seen_at?: string;
+          owner_id?: string;
+          poll_after_seconds?: number;
+          ram_total?: string | null;
+          status?: Database["corral"]["Enums"]["agent_status"];
+          swarm_id?: number;
+          token_hash?: string | null;
+          token_required?: boolean;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "agents_capability_id_fkey";
+            columns: ["capability_id"];
+            isOneToOne: false;
+            referencedRelation: "capabilities";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "agents_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      capabilities: {
+        Row: {
+          gpu_model: string | null;
+          id: number;
+          ram_gb: number;
+          satisfies: number[];
+          tags: string[];
+        };
+        ComputedFields: never;
+        Insert: {
+          gpu_model?: string | null;
+          id?: never;
+          ram_gb: number;
+          satisfies: number[];
+          tags: string[];
+        };
+        Update: {
+          gpu_model?: string | null;
+          id?: never;
+          ram_gb?: number;
+          satisfies?: number[];
+          tags?: string[];
+        };
+        Relationships: [];
+      };
+      dead_letters: {
+        Row: {
+          failed_at: string;
+          job_id: number;
+          task_id: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          failed_at?: string;
+          job_id: number;
+          task_id: number;
+        };
+        Update: {
+          failed_at?: string;
+          job_id?: number;
+          task_id?: number;
+        };
+        Relationships: [];
+      };
+      dispensers: {
+        Row: {
+          id: number;
+          job_id: number | null;
+          sequence: unknown;
+        };
+        ComputedFields: never;
+        Insert: {
+          id?: never;
+          job_id?: number | null;
+          sequence: unknown;
+        };
+        Update: {
+          id?: never;
+          job_id?: number | null;
+          sequence?: unknown;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "dispensers_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: true;
+            referencedRelation: "jobs";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      finished_tasks: {
+        Row: {
+          agent_id: string | null;
+          attempt: number;
+          chunk: string | null;
+          claimed_at: string | null;
+          failures: number;
+          finished_at: string | null;
+          id: number;
+          message: string | null;
+          progress: number | null;
+          reasons: Json | null;
+          request_id: string | null;
+          result_rows: number | null;
+          result_url: string | null;
+          rows: number | null;
+          state: Database["corral"]["Enums"]["task_state"];
+        };
+        ComputedFields: never;
+        Insert: {
+          agent_id?: string | null;
+          attempt: number;
+          chunk?: string | null;
+          claimed_at?: string | null;
+          failures: number;
+          finished_at?: string | null;
+          id: number;
+          message?: string | null;
+          progress?: number | null;
+          reasons?: Json | null;
+          request_id?: string | null;
+          result_rows?: number | null;
+          result_url?: string | null;
+          rows?: number | null;
+          state: Database["corral"]["Enums"]["task_state"];
+        };
+        Update: {
+          agent_id?: string | null;
+          attempt?: number;
+          chunk?: string | null;
+          claimed_at?: string | null;
+          failures?: number;
+          finished_at?: string | null;
+          id?: number;
+          message?: string | null;
+          progress?: number | null;
+          reasons?: Json | null;
+          request_id?: string | null;
+          result_rows?: number | null;
+          result_url?: string | null;
+          rows?: number | null;
+          state?: Database["corral"]["Enums"]["task_state"];
+        };
+        Relationships: [];
+      };
+      fleet: {
+        Row: {
+          counted_at: string;
+          online: number;
+          only_row: boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          counted_at?: string;
+          online?: number;
+          only_row?: boolean;
+        };
+        Update: {
+          counted_at?: string;
+          online?: number;
+          only_row?: boolean;
+        };
+        Relationships: [];
+      };
+      jobs: {
+        Row: {
+          aggregate: Database["corral"]["Enums"]["aggregate_mode"];
+          chunks: number | null;
+          code_url: string | null;
+          completed_tasks: number;
+          created_at: string;
+          data_file: string | null;
+          data_url: string | null;
+          error_code: string | null;
+          error_message: string | null;
+          failed_tasks: number;
+          final_result_url: string | null;
+          finished_at: string | null;
+          id: number;
+          idempotency_key: string | null;
+          is_draft: boolean;
+          is_open: boolean;
+          is_paused: boolean;
+          is_put_away: boolean;
+          max_attempts: number;
+          owner_id: string | null;
+          priority: number;
+          project_id: string | null;
+          published_at: string | null;
+          requirement_id: number;
+          requirements_url: string | null;
+          result_details: Json | null;
+          rows_per_chunk: number | null;
+          status: Database["corral"]["Enums"]["job_status"];
+          swarm_id: number;
+          task_timeout_seconds: number;
+          title: string;
+          total_rows: number | null;
+          total_tasks: number | null;
+          cancel_job: Database["corral"]["Enums"]["control_job_outcome"] | null;
+          count_tasks: Database["corral"]["CompositeTypes"]["task_counts"] | null;
+          retry_failed_tasks: number | null;
+        };
+        ComputedFields: "cancel_job" | "count_tasks" | "retry_failed_tasks";
+        Insert: {
+          aggregate?: Database["corral"]["Enums"]["aggregate_mode"];
+          chunks?: number | null;
+          code_url?: string | null;
+          completed_tasks?: number;
+          created_at?: string;
+          data_file?: string | null;
+          data_url?: string | null;
+          error_code?: string | null;
+          error_message?: string | null;
+          failed_tasks?: number;
+          final_result_url?: string | null;
+          finished_at?: string | null;
+          id?: never;
+          idempotency_key?: string | null;
+          is_draft?: boolean;
+          is_open?: boolean;
+          is_paused?: boolean;
+          is_put_away?: boolean;
+          max_attempts?: number;
+          owner_id?: string | null;
+          priority?: number;
+          project_id?: string | null;
+          published_at?: string | null;
+          requirement_id: number;
+          requirements_url?: string | null;
+          result_details?: Json | null;
+          rows_per_chunk?: number | null;
+          status?: Database["corral"]["Enums"]["job_status"];
+          swarm_id: number;
+          task_timeout_seconds?: number;
+          title: string;
+          total_rows?: number | null;
+          total_tasks?: number | null;
+        };
+        Update: {
+          aggregate?: Database["corral"]["Enums"]["aggregate_mode"];
+          chunks?: number | null;
+          code_url?: string | null;
+          completed_tasks?: number;
+          created_at?: string;
+          data_file?: string | null;
+          data_url?: string | null;
+          error_code?: string | null;
+          error_message?: string | null;
+          failed_tasks?: number;
+          final_result_url?: string | null;
+          finished_at?: string | null;
+          id?: never;
+          idempotency_key?: string | null;
+          is_draft?: boolean;
+          is_open?: boolean;
+          is_paused?: boolean;
+          is_put_away?: boolean;
+          max_attempts?: number;
+          owner_id?: string | null;
+          priority?: number;
+          project_id?: string | null;
+          published_at?: string | null;
+          requirement_id?: number;
+          requirements_url?: string | null;
+          result_details?: Json | null;
+          rows_per_chunk?: number | null;
+          status?: Database["corral"]["Enums"]["job_status"];
+          swarm_id?: number;
+          task_timeout_seconds?: number;
+          title?: string;
+          total_rows?: number | null;
+          total_tasks?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "jobs_requirement_id_fkey";
+            columns: ["requirement_id"];
+            isOneToOne: false;
+            referencedRelation: "requirements";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "jobs_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      lanes: {
+        Row: {
+          lane_key: string;
+          position: number;
+          swarm_id: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          lane_key: string;
+          position: number;
+          swarm_id: number;
+        };
+        Update: {
+          lane_key?: string;
+          position?: number;
+          swarm_id?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "lanes_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      leases: {
+        Row: {
+          job_id: number;
+          task_id: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          job_id: number;
+          task_id: number;
+        };
+        Update: {
+          job_id?: number;
+          task_id?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "leases_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: false;
+            referencedRelation: "jobs";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      queue: {
+        Row: {
+          first_claim_pending: boolean;
+          folded: number;
+          has_returns: boolean;
+          has_tickets: boolean;
+          is_open: boolean;
+          job_id: number;
+          lane_key: string;
+          priority: number;
+          requirement_id: number;
+          sequence: unknown;
+          swarm_id: number;
+          total: number;
+          fold_queue: undefined | null;
+        };
+        ComputedFields: "fold_queue";
+        Insert: {
+          first_claim_pending?: boolean;
+          folded?: number;
+          has_returns?: boolean;
+          has_tickets?: boolean;
+          is_open?: boolean;
+          job_id: number;
+          lane_key: string;
+          priority: number;
+          requirement_id: number;
+          sequence?: unknown;
+          swarm_id: number;
+          total: number;
+        };
+        Update: {
+          first_claim_pending?: boolean;
+          folded?: number;
+          has_returns?: boolean;
+          has_tickets?: boolean;
+          is_open?: boolean;
+          job_id?: number;
+          lane_key?: string;
+          priority?: number;
+          requirement_id?: number;
+          sequence?: unknown;
+          swarm_id?: number;
+          total?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "queue_job_id_fkey";
+            columns: ["job_id"];
+            isOneToOne: true;
+            referencedRelation: "jobs";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "queue_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      requirements: {
+        Row: {
+          gpu_model: string | null;
+          id: number;
+          ram_gb: number;
+          tags: string[];
+        };
+        ComputedFields: never;
+        Insert: {
+          gpu_model?: string | null;
+          id?: never;
+          ram_gb: number;
+          tags: string[];
+        };
+        Update: {
+          gpu_model?: string | null;
+          id?: never;
+          ram_gb?: number;
+          tags?: string[];
+        };
+        Relationships: [];
+      };
+      returns: {
+        Row: {
+          due_at: string;
+          job_id: number;
+          task_id: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          due_at: string;
+          job_id: number;
+          task_id: number;
+        };
+        Update: {
+          due_at?: string;
+          job_id?: number;
+          task_id?: number;
+        };
+        Relationships: [];
+      };
       runs: {
         Row: {
           args: NonNullable<Json>;
@@ -17,6 +508,7 @@ export type Database = {
           failures: number;
           finished_at: string | null;
           id: number;
+          job_id: number | null;
           kind: Database["corral"]["Enums"]["run_kind"];
           launched_at: string | null;
           lease_expires_at: string | null;
@@ -44,6 +536,7 @@ export type Database = {
           failures?: number;
           finished_at?: string | null;
           id?: never;
+          job_id?: never;
           kind: Database["corral"]["Enums"]["run_kind"];
           launched_at?: string | null;
           lease_expires_at?: string | null;
@@ -70,6 +563,7 @@ export type Database = {
           failures?: number;
           finished_at?: string | null;
           id?: never;
+          job_id?: never;
           kind?: Database["corral"]["Enums"]["run_kind"];
           launched_at?: string | null;
           lease_expires_at?: string | null;
@@ -89,10 +583,14 @@ export type Database = {
       };
       settings: {
         Row: {
+          agent_retention_days: number;
           auto_ingestion: boolean;
           cron_retention_days: number;
           dataset_wait_ceiling_seconds: number;
           dataset_wait_seconds: number;
+          draft_timeout_seconds: number;
+          idle_requests_per_second: number;
+          job_retention_days: number;
           launch_lease_seconds: number;
           lease_seconds: number;
           log_retention_days: number;
@@ -101,6 +599,8 @@ export type Database = {
           only_row: boolean;
           open_admin: boolean;
           open_enrollment: boolean;
+          poll_floor_seconds: number;
+          put_away_after_seconds: number;
           redeliver_seconds: number;
           retry_base_seconds: number;
           retry_ceiling_seconds: number;
@@ -108,10 +608,14 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          agent_retention_days?: number;
           auto_ingestion?: boolean;
           cron_retention_days?: number;
           dataset_wait_ceiling_seconds?: number;
           dataset_wait_seconds?: number;
+          draft_timeout_seconds?: number;
+          idle_requests_per_second?: number;
+          job_retention_days?: number;
           launch_lease_seconds?: number;
           lease_seconds?: number;
           log_retention_days?: number;
@@ -120,16 +624,22 @@ export type Database = {
           only_row?: boolean;
           open_admin?: boolean;
           open_enrollment?: boolean;
+          poll_floor_seconds?: number;
+          put_away_after_seconds?: number;
           redeliver_seconds?: number;
           retry_base_seconds?: number;
           retry_ceiling_seconds?: number;
           run_retention_days?: number;
         };
         Update: {
+          agent_retention_days?: number;
           auto_ingestion?: boolean;
           cron_retention_days?: number;
           dataset_wait_ceiling_seconds?: number;
           dataset_wait_seconds?: number;
+          draft_timeout_seconds?: number;
+          idle_requests_per_second?: number;
+          job_retention_days?: number;
           launch_lease_seconds?: number;
           lease_seconds?: number;
           log_retention_days?: number;
@@ -138,6 +648,8 @@ export type Database = {
           only_row?: boolean;
           open_admin?: boolean;
           open_enrollment?: boolean;
+          poll_floor_seconds?: number;
+          put_away_after_seconds?: number;
           redeliver_seconds?: number;
           retry_base_seconds?: number;
           retry_ceiling_seconds?: number;
@@ -145,18 +657,203 @@ export type Database = {
         };
         Relationships: [];
       };
+      swarms: {
+        Row: {
+          created_at: string;
+          id: number;
+          lanes: number;
+          name: string;
+          owner_id: string | null;
+          turn: unknown;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          id?: never;
+          lanes?: number;
+          name: string;
+          owner_id?: string | null;
+          turn: unknown;
+        };
+        Update: {
+          created_at?: string;
+          id?: never;
+          lanes?: number;
+          name?: string;
+          owner_id?: string | null;
+          turn?: unknown;
+        };
+        Relationships: [];
+      };
+      tasks: {
+        Row: {
+          agent_id: string | null;
+          attempt: number;
+          chunk: string | null;
+          claimed_at: string | null;
+          failures: number;
+          finished_at: string | null;
+          id: number;
+          message: string | null;
+          progress: number | null;
+          reasons: Json | null;
+          request_id: string | null;
+          result_rows: number | null;
+          result_url: string | null;
+          rows: number | null;
+          state: Database["corral"]["Enums"]["task_state"];
+        };
+        ComputedFields: never;
+        Insert: {
+          agent_id?: string | null;
+          attempt?: number;
+          chunk?: string | null;
+          claimed_at?: string | null;
+          failures?: number;
+          finished_at?: string | null;
+          id: number;
+          message?: string | null;
+          progress?: number | null;
+          reasons?: Json | null;
+          request_id?: string | null;
+          result_rows?: number | null;
+          result_url?: string | null;
+          rows?: number | null;
+          state?: Database["corral"]["Enums"]["task_state"];
+        };
+        Update: {
+          agent_id?: string | null;
+          attempt?: number;
+          chunk?: string | null;
+          claimed_at?: string | null;
+          failures?: number;
+          finished_at?: string | null;
+          id?: number;
+          message?: string | null;
+          progress?: number | null;
+          reasons?: Json | null;
+          request_id?: string | null;
+          result_rows?: number | null;
+          result_url?: string | null;
+          rows?: number | null;
+          state?: Database["corral"]["Enums"]["task_state"];
+        };
+        Relationships: [];
+      };
+      tokens: {
+        Row: {
+          created_at: string;
+          expires_at: string | null;
+          hash: string;
+          id: number;
+          revoked_at: string | null;
+          swarm_id: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          expires_at?: string | null;
+          hash: string;
+          id?: never;
+          revoked_at?: string | null;
+          swarm_id: number;
+        };
+        Update: {
+          created_at?: string;
+          expires_at?: string | null;
+          hash?: string;
+          id?: never;
+          revoked_at?: string | null;
+          swarm_id?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "tokens_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
     };
     Views: {
-      [_ in never]: never;
+      agents_shown: {
+        Row: {
+          created_at: string;
+          gpu_model: string | null;
+          id: string;
+          last_seen_at: string;
+          owner_id: string;
+          ram_total: string | null;
+          status: Database["corral"]["Enums"]["agent_status"] | null;
+          swarm: string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      reception: {
+        Row: {
+          open_enrollment: boolean;
+          poll_after: number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
     };
     Functions: {
       announce_run: { Args: { p_run: number }; Returns: undefined };
       backoff: { Args: { p_failures: number }; Returns: string };
-      cancel_dataset_run: { Args: { p_message: string; p_project: string }; Returns: undefined };
+      begin_training: { Args: { p_job: number }; Returns: undefined };
+      cancel_dataset_run: { Args: { p_code: string; p_message: string; p_project: string }; Returns: undefined };
+      cancel_job: {
+        Args: {
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+        };
+        Returns: Database["corral"]["Enums"]["control_job_outcome"];
+      };
       cleanup: { Args: Record<PropertyKey, never>; Returns: undefined };
+      close_job: {
+        Args: {
+          p_error_code?: string;
+          p_error_message?: string;
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+          p_status: Database["corral"]["Enums"]["job_status"];
+        };
+        Returns: undefined;
+      };
+      close_queue: { Args: { p_job: number }; Returns: undefined };
+      count_fleet: { Args: Record<PropertyKey, never>; Returns: undefined };
+      count_tasks: {
+        Args: {
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+        };
+        Returns: Database["corral"]["CompositeTypes"]["task_counts"];
+        SetofOptions: {
+          from: "corral.jobs";
+          to: "task_counts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      create_swarm: { Args: { p_name: string; p_owner?: string }; Returns: number };
+      draw_tasks: { Args: { p_satisfies: number[]; p_swarm: number; p_wanted: number }; Returns: number[] };
+      drawn: { Args: { p_sequence: unknown; p_total: number }; Returns: number };
+      end_cancelled_tasks: { Args: { p_job: number }; Returns: undefined };
       enqueue_run: { Args: { p_kind: Database["corral"]["Enums"]["run_kind"]; p_subject: string }; Returns: number };
       enqueue_waiting_projects: { Args: Record<PropertyKey, never>; Returns: number };
       expire_leases: { Args: Record<PropertyKey, never>; Returns: number };
+      expire_task_leases: { Args: Record<PropertyKey, never>; Returns: number };
+      fail_stale_drafts: { Args: Record<PropertyKey, never>; Returns: undefined };
       find_dataset: {
         Args: { p_project: string };
         Returns: Database["public"]["Tables"]["datasets"]["Row"][];
@@ -168,8 +865,59 @@ export type Database = {
         };
       };
       find_live_run: { Args: { p_kind: Database["corral"]["Enums"]["run_kind"]; p_subject: string }; Returns: number };
+      find_stopped_tasks: { Args: { p_agent: string; p_tasks: Json }; Returns: number[] };
+      find_swarm: { Args: { p_token: string }; Returns: number };
+      find_task: {
+        Args: { p_task: number };
+        Returns: {
+          agent_id: string | null;
+          attempt: number;
+          chunk: string | null;
+          claimed_at: string | null;
+          failures: number;
+          finished_at: string | null;
+          id: number;
+          message: string | null;
+          progress: number | null;
+          reasons: Json | null;
+          request_id: string | null;
+          result_rows: number | null;
+          result_url: string | null;
+          rows: number | null;
+          state: Database["corral"]["Enums"]["task_state"];
+        };
+        SetofOptions: {
+          from: "*";
+          to: "tasks";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      find_training_fault: { Args: { p_training: Json }; Returns: string };
+      fold_queue: {
+        Args: {
+          p_queue: Omit<
+            Database["corral"]["Tables"]["queue"]["Row"],
+            Database["corral"]["Tables"]["queue"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
+      forget_idle_credentials: { Args: Record<PropertyKey, never>; Returns: undefined };
       forget_kaggle_credentials: { Args: { p_project: string }; Returns: undefined };
+      forget_old_jobs: { Args: Record<PropertyKey, never>; Returns: undefined };
       format_size: { Args: { p_bytes: number }; Returns: string };
+      give_up_job: {
+        Args: {
+          p_code: string;
+          p_message: string;
+          p_run: Omit<
+            Database["corral"]["Tables"]["runs"]["Row"],
+            Database["corral"]["Tables"]["runs"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       give_up_run: {
         Args: {
           p_code: string;
@@ -181,7 +929,42 @@ export type Database = {
         };
         Returns: undefined;
       };
+      is_offline: {
+        Args: {
+          p_agent: Omit<
+            Database["corral"]["Tables"]["agents"]["Row"],
+            Database["corral"]["Tables"]["agents"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
+      issue_swarm_token: { Args: { p_expires_at?: string; p_swarm: string }; Returns: string };
+      jitter: { Args: { p_seconds: number }; Returns: number };
+      job_of: { Args: { p_task: number }; Returns: number };
+      judge_completions: {
+        Args: { p_calls: Json; p_open: boolean };
+        Returns: Database["corral"]["CompositeTypes"]["completion"][];
+      };
       kaggle_secret_name: { Args: { p_project: string }; Returns: string };
+      lease_end: {
+        Args: {
+          p_agent: Omit<
+            Database["corral"]["Tables"]["agents"]["Row"],
+            Database["corral"]["Tables"]["agents"]["ComputedFields"]
+          >;
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+          p_task: Omit<
+            Database["corral"]["Tables"]["tasks"]["Row"],
+            Database["corral"]["Tables"]["tasks"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
+      lend_dispenser: { Args: { p_job: number }; Returns: unknown };
+      list_task_failures: { Args: { p_job: number }; Returns: Json };
       lock_attempt: {
         Args: { p_attempt: number; p_run: number };
         Returns: {
@@ -195,6 +978,7 @@ export type Database = {
           failures: number;
           finished_at: string | null;
           id: number;
+          job_id: number | null;
           kind: Database["corral"]["Enums"]["run_kind"];
           launched_at: string | null;
           lease_expires_at: string | null;
@@ -217,14 +1001,148 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      max_dataset_size_gb: { Args: { p_metadata: Json }; Returns: number };
+      lock_job: {
+        Args: { p_job: number; p_wait: boolean };
+        Returns: {
+          aggregate: Database["corral"]["Enums"]["aggregate_mode"];
+          chunks: number | null;
+          code_url: string | null;
+          completed_tasks: number;
+          created_at: string;
+          data_file: string | null;
+          data_url: string | null;
+          error_code: string | null;
+          error_message: string | null;
+          failed_tasks: number;
+          final_result_url: string | null;
+          finished_at: string | null;
+          id: number;
+          idempotency_key: string | null;
+          is_draft: boolean;
+          is_open: boolean;
+          is_paused: boolean;
+          is_put_away: boolean;
+          max_attempts: number;
+          owner_id: string | null;
+          priority: number;
+          project_id: string | null;
+          published_at: string | null;
+          requirement_id: number;
+          requirements_url: string | null;
+          result_details: Json | null;
+          rows_per_chunk: number | null;
+          status: Database["corral"]["Enums"]["job_status"];
+          swarm_id: number;
+          task_timeout_seconds: number;
+          title: string;
+          total_rows: number | null;
+          total_tasks: number | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "jobs";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      may_read_object: { Args: { p_open: boolean; p_owner: string; p_url: string }; Returns: boolean };
+      may_speak: {
+        Args: {
+          p_agent: Omit<
+            Database["corral"]["Tables"]["agents"]["Row"],
+            Database["corral"]["Tables"]["agents"]["ComputedFields"]
+          >;
+          p_open: boolean;
+          p_token: string;
+        };
+        Returns: boolean;
+      };
+      mend_queue: { Args: Record<PropertyKey, never>; Returns: undefined };
+      normalize_tags: { Args: { p_tags: string[] }; Returns: string[] };
+      note_empty: {
+        Args: {
+          p_queue: Omit<
+            Database["corral"]["Tables"]["queue"]["Row"],
+            Database["corral"]["Tables"]["queue"]["ComputedFields"]
+          >;
+          p_what: string;
+        };
+        Returns: undefined;
+      };
+      note_refusals: { Args: Record<PropertyKey, never>; Returns: undefined };
+      note_returns: { Args: { p_job: number }; Returns: undefined };
+      note_seen: {
+        Args: { p_now: string; p_seekers: Database["corral"]["CompositeTypes"]["seeker"][] };
+        Returns: undefined;
+      };
       now: { Args: Record<PropertyKey, never>; Returns: string };
+      open_queue: {
+        Args: {
+          p_all: boolean;
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
+      pause_job: {
+        Args: {
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+          p_paused: boolean;
+        };
+        Returns: Database["corral"]["Enums"]["control_job_outcome"];
+      };
+      put_away_tasks: { Args: Record<PropertyKey, never>; Returns: number };
       read_secret: { Args: { p_name: string }; Returns: string };
+      read_seekers: {
+        Args: { p_calls: Json; p_now: string };
+        Returns: Database["corral"]["CompositeTypes"]["seeker"][];
+      };
       redeliver_runs: { Args: Record<PropertyKey, never>; Returns: number };
+      refresh_lane: { Args: { p_lane_key: string; p_swarm: number; p_wait?: boolean }; Returns: undefined };
       refuse_admin: { Args: { p_admin: boolean; p_user: string }; Returns: Database["corral"]["Enums"]["refusal"] };
+      refuse_agent: { Args: { p_agent: string; p_token: string }; Returns: string };
+      refuse_attempt: {
+        Args: {
+          p_agent: string;
+          p_attempt: number;
+          p_job_status: Database["corral"]["Enums"]["job_status"];
+          p_task: Omit<
+            Database["corral"]["Tables"]["tasks"]["Row"],
+            Database["corral"]["Tables"]["tasks"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
+      refuse_job: {
+        Args: {
+          p_admin: boolean;
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+          p_user: string;
+        };
+        Returns: string;
+      };
       refuse_project: {
         Args: { p_admin: boolean; p_open: boolean; p_project: string; p_user: string };
         Returns: Database["corral"]["Enums"]["refusal"];
+      };
+      resolve_capability: { Args: { p_gpu_model: string; p_ram_gb: number; p_tags: string[] }; Returns: number };
+      resolve_requirement: { Args: { p_gpu_model: string; p_ram_gb: number; p_tags: string[] }; Returns: number };
+      retry_failed_tasks: {
+        Args: {
+          p_job: Omit<
+            Database["corral"]["Tables"]["jobs"]["Row"],
+            Database["corral"]["Tables"]["jobs"]["ComputedFields"]
+          >;
+        };
+        Returns: number;
       };
       retry_run: {
         Args: {
@@ -239,6 +1157,36 @@ export type Database = {
         };
         Returns: Database["corral"]["Enums"]["failure_outcome"];
       };
+      return_burnt_tickets: { Args: Record<PropertyKey, never>; Returns: number };
+      return_task: {
+        Args: {
+          p_counts: boolean;
+          p_max_attempts: number;
+          p_pause: string;
+          p_reason: string;
+          p_retryable: boolean;
+          p_task: Omit<
+            Database["corral"]["Tables"]["tasks"]["Row"],
+            Database["corral"]["Tables"]["tasks"]["ComputedFields"]
+          >;
+        };
+        Returns: Database["corral"]["Enums"]["task_state"];
+      };
+      satisfies: {
+        Args: {
+          p_capability: Omit<
+            Database["corral"]["Tables"]["capabilities"]["Row"],
+            Database["corral"]["Tables"]["capabilities"]["ComputedFields"]
+          >;
+          p_requirement: Omit<
+            Database["corral"]["Tables"]["requirements"]["Row"],
+            Database["corral"]["Tables"]["requirements"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
+      settle_jobs: { Args: Record<PropertyKey, never>; Returns: number };
+      start_training: { Args: { p_tasks: number[] }; Returns: undefined };
       store_kaggle_credentials: { Args: { p_credentials: Json; p_project: string }; Returns: undefined };
       sweep: {
         Args: Record<PropertyKey, never>;
@@ -248,20 +1196,79 @@ export type Database = {
           redelivered: number;
         }[];
       };
+      sweep_tasks: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          burnt: number;
+          expired: number;
+          put_away: number;
+          settled: number;
+        }[];
+      };
+      take_tasks: {
+        Args: {
+          p_queue: Omit<
+            Database["corral"]["Tables"]["queue"]["Row"],
+            Database["corral"]["Tables"]["queue"]["ComputedFields"]
+          >;
+          p_wanted: number;
+        };
+        Returns: number[];
+      };
+      task_id: { Args: { p_job: number; p_number: number }; Returns: number };
+      train_project: {
+        Args: {
+          p_project: Omit<
+            Database["public"]["Tables"]["projects"]["Row"],
+            Database["public"]["Tables"]["projects"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       try_lock_project: { Args: { p_project: string }; Returns: boolean };
       write_log: { Args: { p_log_level: string; p_message: string; p_project: string }; Returns: undefined };
       write_message: { Args: { p_content: string; p_project: string }; Returns: undefined };
       write_secret: { Args: { p_description: string; p_name: string; p_value: string }; Returns: undefined };
     };
     Enums: {
+      add_tasks_outcome: "added" | "stale";
+      agent_status: "IDLE" | "BUSY" | "WORKING" | "OFFLINE";
+      aggregate_mode: "none" | "concat" | "fedavg" | "auto";
+      assignment_outcome: "assigned" | "nothing" | "not_asked" | "agent_not_found" | "unauthorized";
       claim_outcome: "claimed" | "not_due" | "gone";
+      completion_outcome:
+        | "completed"
+        | "task_not_found"
+        | "task_not_assigned"
+        | "stale_attempt"
+        | "job_cancelled"
+        | "agent_not_found"
+        | "unauthorized";
+      control_job_outcome: "done" | "unchanged" | "job_not_found" | "unauthorized" | "job_over";
+      create_job_outcome:
+        | "created"
+        | "existing"
+        | "unauthorized"
+        | "user_not_found"
+        | "swarm_not_found"
+        | "project_not_found"
+        | "dataset_missing"
+        | "url_not_yours";
       dataset_status_outcome: "found" | "project_not_found" | "unauthorized";
+      deregister_outcome: "deregistered" | "agent_not_found" | "unauthorized";
       failure_outcome: "retrying" | "failed" | "stale";
       finish_outcome: "finished" | "stale";
+      heartbeat_outcome: "seen" | "agent_not_found" | "unauthorized";
+      job_action: "cancel" | "pause" | "resume" | "retry_failed";
+      job_lookup_outcome: "found" | "job_not_found" | "unauthorized";
+      job_status: "PROCESSING" | "RUNNING" | "AGGREGATING" | "COMPLETED" | "FAILED" | "CANCELLED";
+      job_task_outcome: "ready" | "stale";
+      open_upload_outcome: "allowed" | "unauthorized";
       progress_outcome: "continue" | "stop";
       publish_outcome: "published" | "stale";
       refusal: "unauthorized" | "forbidden" | "project_not_found";
-      run_kind: "kaggle-to-gcs" | "cleanup";
+      register_outcome: "created" | "linked" | "owner_not_found" | "agent_conflict" | "unauthorized";
+      run_kind: "kaggle-to-gcs" | "cleanup" | "split" | "aggregate";
       run_state: "queued" | "launching" | "running" | "succeeded" | "failed" | "cancelled";
       save_credentials_outcome: "saved" | "project_not_found" | "unauthorized";
       start_dataset_outcome:
@@ -272,11 +1279,73 @@ export type Database = {
         | "project_not_found"
         | "unauthorized";
       start_run_outcome: "started" | "stale";
+      submit_job_outcome: "submitted" | "job_not_found" | "unauthorized" | "url_not_yours";
       switch_outcome: "changed" | "unchanged" | "unauthorized" | "forbidden";
+      task_failure_outcome:
+        | "retrying"
+        | "failed"
+        | "returned"
+        | "task_not_found"
+        | "task_not_assigned"
+        | "stale_attempt"
+        | "job_cancelled"
+        | "agent_not_found"
+        | "unauthorized";
       task_outcome: "ready" | "stale";
+      task_progress_outcome: "continue" | "stop" | "task_not_found" | "agent_not_found" | "unauthorized";
+      task_state: "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+      upload_outcome:
+        | "allowed"
+        | "task_not_found"
+        | "task_not_assigned"
+        | "stale_attempt"
+        | "job_cancelled"
+        | "agent_not_found"
+        | "unauthorized";
     };
     CompositeTypes: {
-      [_ in never]: never;
+      beat: {
+        call: number | null;
+        agent: string | null;
+        outcome: Database["corral"]["Enums"]["heartbeat_outcome"] | null;
+        status: Database["corral"]["Enums"]["agent_status"] | null;
+        poll_after: number | null;
+        is_due: boolean | null;
+        showed_token: boolean | null;
+        tasks: Json | null;
+      };
+      completion: {
+        call: number | null;
+        agent: string | null;
+        task: number | null;
+        attempt: number | null;
+        result_url: string | null;
+        rows: number | null;
+        outcome: Database["corral"]["Enums"]["completion_outcome"] | null;
+        job_id: number | null;
+        is_drained: boolean | null;
+      };
+      seeker: {
+        call: number | null;
+        twin: number | null;
+        agent: string | null;
+        request_id: string | null;
+        outcome: Database["corral"]["Enums"]["assignment_outcome"] | null;
+        swarm_id: number | null;
+        satisfies: number[] | null;
+        lease_end: string | null;
+        poll_after: number | null;
+        is_due: boolean | null;
+        showed_token: boolean | null;
+        held: number | null;
+      };
+      task_counts: {
+        completed: number | null;
+        failed: number | null;
+        running: number | null;
+        pending: number | null;
+        cancelled: number | null;
+      };
     };
   };
   public: {
@@ -482,12 +1551,79 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
+      add_tasks: {
+        Args: { p_attempt: number; p_chunks: Json; p_run: number };
+        Returns: Database["corral"]["Enums"]["add_tasks_outcome"];
+      };
+      authorize_upload: {
+        Args: { p_agent: string; p_attempt?: number; p_task: number; p_token?: string };
+        Returns: {
+          attempt: number;
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["upload_outcome"];
+        }[];
+      };
       claim_run: {
         Args: { p_run: number };
         Returns: {
           attempt: number;
           kind: Database["corral"]["Enums"]["run_kind"];
           outcome: Database["corral"]["Enums"]["claim_outcome"];
+        }[];
+      };
+      complete_tasks: {
+        Args: { p_calls: Json };
+        Returns: {
+          call: number;
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["completion_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+          settle: boolean;
+        }[];
+      };
+      control_job: {
+        Args: { p_action: string; p_admin?: boolean; p_job: number; p_user?: string };
+        Returns: {
+          outcome: Database["corral"]["Enums"]["control_job_outcome"];
+          status: Database["corral"]["Enums"]["job_status"];
+          tasks: number;
+        }[];
+      };
+      create_job: {
+        Args: { p_admin?: boolean; p_spec: Json; p_user?: string };
+        Returns: {
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["create_job_outcome"];
+        }[];
+      };
+      cycle_agents: {
+        Args: { p_calls: Json };
+        Returns: {
+          attempt: number;
+          call: number;
+          chunk: string;
+          code_url: string;
+          completed_job_id: number;
+          completion: Database["corral"]["Enums"]["completion_outcome"];
+          heartbeat: Database["corral"]["Enums"]["heartbeat_outcome"];
+          job_id: number;
+          lease_expires_at: string;
+          outcome: Database["corral"]["Enums"]["assignment_outcome"];
+          poll_after_seconds: number;
+          requirements_url: string;
+          server_time: string;
+          settle: boolean;
+          stop: number[];
+          task_id: number;
+          task_timeout_seconds: number;
+        }[];
+      };
+      deregister_agent: {
+        Args: { p_agent: string; p_token?: string };
+        Returns: {
+          outcome: Database["corral"]["Enums"]["deregister_outcome"];
+          tasks_returned: number;
         }[];
       };
       fail_launch: { Args: { p_attempt: number; p_error: string; p_run: number }; Returns: boolean };
@@ -502,9 +1638,43 @@ export type Database = {
         };
         Returns: Database["corral"]["Enums"]["failure_outcome"];
       };
+      fail_task: {
+        Args: {
+          p_agent: string;
+          p_attempt?: number;
+          p_give_back?: boolean;
+          p_reason: string;
+          p_retryable?: boolean;
+          p_task: number;
+          p_token?: string;
+        };
+        Returns: {
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["task_failure_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+          settle: boolean;
+        }[];
+      };
+      find_upload_folder: {
+        Args: { p_admin?: boolean; p_user?: string };
+        Returns: {
+          folder: string;
+          outcome: Database["corral"]["Enums"]["open_upload_outcome"];
+        }[];
+      };
       finish_run: {
         Args: { p_attempt: number; p_progress?: Json; p_run: number };
         Returns: Database["corral"]["Enums"]["finish_outcome"];
+      };
+      get_aggregate_task: {
+        Args: { p_attempt: number; p_run: number };
+        Returns: {
+          aggregate: Database["corral"]["Enums"]["aggregate_mode"];
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["job_task_outcome"];
+          total: number;
+        }[];
       };
       get_dataset_run: {
         Args: { p_run: number };
@@ -513,7 +1683,6 @@ export type Database = {
           error_code: string;
           error_message: string;
           gcs_url: string;
-          phase: string;
           size: string;
           state: Database["corral"]["Enums"]["run_state"];
         }[];
@@ -537,10 +1706,7 @@ export type Database = {
           max_dataset_size_gb: number;
           options: Json;
           outcome: Database["corral"]["Enums"]["task_outcome"];
-          project_id: string;
           project_name: string;
-          task_type: string;
-          user_id: string;
         }[];
       };
       get_health: {
@@ -549,11 +1715,77 @@ export type Database = {
           auto_ingestion: boolean;
           dataset_wait_ceiling_seconds: number;
           dataset_wait_seconds: number;
-          server_time: string;
         }[];
       };
+      get_job: {
+        Args: { p_admin?: boolean; p_job: number; p_user?: string };
+        Returns: {
+          aggregate: Database["corral"]["Enums"]["aggregate_mode"];
+          cancelled_subtasks: number;
+          completed_subtasks: number;
+          created_at: string;
+          error_code: string;
+          error_message: string;
+          eta_seconds: number;
+          failed_subtasks: number;
+          failures: Json;
+          final_result_url: string;
+          finished_at: string;
+          id: number;
+          is_paused: boolean;
+          original_code_url: string;
+          original_data_url: string;
+          original_requirements_url: string;
+          outcome: Database["corral"]["Enums"]["job_lookup_outcome"];
+          owner_id: string;
+          pending_subtasks: number;
+          project_id: string;
+          result_details: Json;
+          run: Json;
+          running_subtasks: number;
+          status: Database["corral"]["Enums"]["job_status"];
+          tasks_per_minute: number;
+          title: string;
+          total_subtasks: number;
+        }[];
+      };
+      get_split_task: {
+        Args: { p_attempt: number; p_run: number };
+        Returns: {
+          chunks: number;
+          data_file: string;
+          data_url: string;
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["job_task_outcome"];
+          rows_per_chunk: number;
+        }[];
+      };
+      list_jobs: {
+        Args: { p_admin?: boolean; p_limit?: number; p_owner: string; p_user?: string };
+        Returns: {
+          created_at: string;
+          final_result_url: string;
+          id: number;
+          original_code_url: string;
+          original_data_url: string;
+          status: Database["corral"]["Enums"]["job_status"];
+          title: string;
+        }[];
+      };
+      list_known_jobs: { Args: { p_jobs: number[] }; Returns: number[] };
       list_live_runs: { Args: { p_runs: number[] }; Returns: number[] };
+      list_results: {
+        Args: { p_after?: number; p_attempt: number; p_limit?: number; p_run: number };
+        Returns: {
+          attempt: number;
+          number: number;
+          result_url: string;
+          rows: number;
+          task_id: number;
+        }[];
+      };
       list_unreferenced_objects: { Args: { p_urls: string[] }; Returns: string[] };
+      list_unreferenced_uploads: { Args: { p_urls: string[] }; Returns: string[] };
       publish_dataset: {
         Args: {
           p_attempt: number;
@@ -569,15 +1801,84 @@ export type Database = {
         };
         Returns: Database["corral"]["Enums"]["publish_outcome"];
       };
+      publish_result: {
+        Args: { p_attempt: number; p_details?: Json; p_run: number; p_url?: string };
+        Returns: Database["corral"]["Enums"]["publish_outcome"];
+      };
+      publish_tasks: {
+        Args: { p_attempt: number; p_rows?: number; p_run: number; p_total: number };
+        Returns: Database["corral"]["Enums"]["publish_outcome"];
+      };
+      record_heartbeats: {
+        Args: { p_calls: Json };
+        Returns: {
+          call: number;
+          outcome: Database["corral"]["Enums"]["heartbeat_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+          stop: number[];
+        }[];
+      };
       record_launch: { Args: { p_attempt: number; p_execution: string; p_run: number }; Returns: boolean };
       record_milestone: {
         Args: { p_attempt: number; p_log: string; p_log_level?: string; p_message?: string; p_run: number };
         Returns: boolean;
       };
+      register_agent: {
+        Args: {
+          p_agent: string;
+          p_email: string;
+          p_gpu_model?: string;
+          p_heartbeat_interval_seconds?: number;
+          p_new_token?: string;
+          p_ram_gb?: number;
+          p_ram_total?: string;
+          p_tags?: string[];
+          p_token?: string;
+        };
+        Returns: {
+          outcome: Database["corral"]["Enums"]["register_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+          token_issued: boolean;
+        }[];
+      };
       release_run: { Args: { p_attempt: number; p_run: number }; Returns: boolean };
       report_progress: {
         Args: { p_attempt: number; p_phase: string; p_progress?: Json; p_run: number };
         Returns: Database["corral"]["Enums"]["progress_outcome"];
+      };
+      report_task_progress: {
+        Args: {
+          p_agent: string;
+          p_attempt?: number;
+          p_message?: string;
+          p_progress?: number;
+          p_task: number;
+          p_token?: string;
+        };
+        Returns: {
+          outcome: Database["corral"]["Enums"]["task_progress_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+        }[];
+      };
+      request_tasks: {
+        Args: { p_calls: Json };
+        Returns: {
+          attempt: number;
+          call: number;
+          chunk: string;
+          code_url: string;
+          job_id: number;
+          lease_expires_at: string;
+          outcome: Database["corral"]["Enums"]["assignment_outcome"];
+          poll_after_seconds: number;
+          requirements_url: string;
+          server_time: string;
+          task_id: number;
+          task_timeout_seconds: number;
+        }[];
       };
       save_kaggle_credentials: {
         Args: { p_admin?: boolean; p_key: string; p_project: string; p_user?: string; p_username: string };
@@ -587,6 +1888,7 @@ export type Database = {
         Args: { p_admin?: boolean; p_on: boolean; p_user?: string };
         Returns: Database["corral"]["Enums"]["switch_outcome"];
       };
+      settle_job: { Args: { p_job: number }; Returns: boolean };
       start_dataset: {
         Args: { p_admin?: boolean; p_project: string; p_user?: string };
         Returns: {
@@ -606,6 +1908,17 @@ export type Database = {
           outcome: Database["corral"]["Enums"]["start_run_outcome"];
           subject: string;
         }[];
+      };
+      submit_job: {
+        Args: {
+          p_admin?: boolean;
+          p_code_url?: string;
+          p_data_url: string;
+          p_job: number;
+          p_requirements_url?: string;
+          p_user?: string;
+        };
+        Returns: Database["corral"]["Enums"]["submit_job_outcome"];
       };
     };
     Enums: {
@@ -719,14 +2032,46 @@ export type CompositeTypes<
 export const Constants = {
   corral: {
     Enums: {
+      add_tasks_outcome: ["added", "stale"],
+      agent_status: ["IDLE", "BUSY", "WORKING", "OFFLINE"],
+      aggregate_mode: ["none", "concat", "fedavg", "auto"],
+      assignment_outcome: ["assigned", "nothing", "not_asked", "agent_not_found", "unauthorized"],
       claim_outcome: ["claimed", "not_due", "gone"],
+      completion_outcome: [
+        "completed",
+        "task_not_found",
+        "task_not_assigned",
+        "stale_attempt",
+        "job_cancelled",
+        "agent_not_found",
+        "unauthorized",
+      ],
+      control_job_outcome: ["done", "unchanged", "job_not_found", "unauthorized", "job_over"],
+      create_job_outcome: [
+        "created",
+        "existing",
+        "unauthorized",
+        "user_not_found",
+        "swarm_not_found",
+        "project_not_found",
+        "dataset_missing",
+        "url_not_yours",
+      ],
       dataset_status_outcome: ["found", "project_not_found", "unauthorized"],
+      deregister_outcome: ["deregistered", "agent_not_found", "unauthorized"],
       failure_outcome: ["retrying", "failed", "stale"],
       finish_outcome: ["finished", "stale"],
+      heartbeat_outcome: ["seen", "agent_not_found", "unauthorized"],
+      job_action: ["cancel", "pause", "resume", "retry_failed"],
+      job_lookup_outcome: ["found", "job_not_found", "unauthorized"],
+      job_status: ["PROCESSING", "RUNNING", "AGGREGATING", "COMPLETED", "FAILED", "CANCELLED"],
+      job_task_outcome: ["ready", "stale"],
+      open_upload_outcome: ["allowed", "unauthorized"],
       progress_outcome: ["continue", "stop"],
       publish_outcome: ["published", "stale"],
       refusal: ["unauthorized", "forbidden", "project_not_found"],
-      run_kind: ["kaggle-to-gcs", "cleanup"],
+      register_outcome: ["created", "linked", "owner_not_found", "agent_conflict", "unauthorized"],
+      run_kind: ["kaggle-to-gcs", "cleanup", "split", "aggregate"],
       run_state: ["queued", "launching", "running", "succeeded", "failed", "cancelled"],
       save_credentials_outcome: ["saved", "project_not_found", "unauthorized"],
       start_dataset_outcome: [
@@ -738,8 +2083,31 @@ export const Constants = {
         "unauthorized",
       ],
       start_run_outcome: ["started", "stale"],
+      submit_job_outcome: ["submitted", "job_not_found", "unauthorized", "url_not_yours"],
       switch_outcome: ["changed", "unchanged", "unauthorized", "forbidden"],
+      task_failure_outcome: [
+        "retrying",
+        "failed",
+        "returned",
+        "task_not_found",
+        "task_not_assigned",
+        "stale_attempt",
+        "job_cancelled",
+        "agent_not_found",
+        "unauthorized",
+      ],
       task_outcome: ["ready", "stale"],
+      task_progress_outcome: ["continue", "stop", "task_not_found", "agent_not_found", "unauthorized"],
+      task_state: ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"],
+      upload_outcome: [
+        "allowed",
+        "task_not_found",
+        "task_not_assigned",
+        "stale_attempt",
+        "job_cancelled",
+        "agent_not_found",
+        "unauthorized",
+      ],
     },
   },
   public: {

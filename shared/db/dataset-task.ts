@@ -7,14 +7,11 @@ type Enums = Database["corral"]["Enums"];
 export type DatasetTask =
   | {
       outcome: "ready";
-      projectId: string;
-      /** The owner; null when the project has none. */
-      userId: string | null;
       projectName: string;
       keywords: string[];
-      taskType: string | null;
-      /** The project's metadata, as its owner wrote it but without credentials: kaggle_ref, allowed_licenses. */
+      /** The project's metadata, as its owner wrote it but without credentials: its wishes, not judged yet. */
       options: Json;
+      /** The limit of the settings, for a project that names none. */
       maxDatasetSizeGb: number;
       /** The project's own; null when it has none. */
       credentials: { username: string; key: string } | null;
@@ -29,11 +26,8 @@ export async function getDatasetTask(db: Db, run: number, attempt: number): Prom
   const key: string | null = row.kaggle_key;
   return {
     outcome: row.outcome,
-    projectId: row.project_id,
-    userId: row.user_id,
     projectName: row.project_name,
     keywords: row.keywords,
-    taskType: row.task_type,
     options: row.options,
     maxDatasetSizeGb: row.max_dataset_size_gb,
     credentials: username !== null && key !== null ? { username, key } : null,

@@ -2,6 +2,7 @@ import { answer, firstRow, onlyRow } from "./answers.ts";
 import { type Caller, callerArgs } from "./caller-args.ts";
 import type { Db } from "./connect-db.ts";
 import type { Database } from "./database.types.ts";
+import type { NullableRow } from "./nullable-row.ts";
 import type { RunState } from "./runs.ts";
 
 type Enums = Database["corral"]["Enums"];
@@ -40,7 +41,6 @@ export async function startDataset(db: Db, projectId: string, caller: Caller): P
 
 export interface DatasetRun {
   state: RunState;
-  phase: string | null;
   errorCode: string | null;
   errorMessage: string | null;
   /** What a run that succeeded brought. */
@@ -53,10 +53,9 @@ export async function getDatasetRun(db: Db, run: number): Promise<DatasetRun | u
     db.rpc("get_dataset_run", { p_run: run }),
   );
   if (row === undefined) return undefined;
-  const { state, phase, dataset_name: name, gcs_url: gcsUrl, size } = row;
+  const { state, dataset_name: name, gcs_url: gcsUrl, size } = row;
   return {
     state,
-    phase,
     errorCode: row.error_code,
     errorMessage: row.error_message,
     dataset: name !== null && gcsUrl !== null ? { name, gcsUrl, size } : null,
@@ -99,11 +98,3 @@ export async function saveKaggleCredentials(
     }),
   );
 }
-
-/** A function's row in which everything but `Sure` may be null, which generated types do not tell. */
-type NullableRow<
-  Name extends keyof Database["public"]["Functions"],
-  Sure extends string,
-> = Database["public"]["Functions"][Name]["Returns"] extends (infer Row)[]
-  ? { [Column in keyof Row]: Column extends Sure ? Row[Column] : Row[Column] | null }
-  : never;

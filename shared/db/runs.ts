@@ -25,15 +25,15 @@ export async function failLaunch(db: Db, run: number, attempt: number, error: st
 }
 
 export type StartedRun =
-  | { outcome: "started"; kind: RunKind; subject: string; args: Json; leaseSeconds: number }
+  | { outcome: "started"; subject: string; args: Json; leaseSeconds: number }
   | { outcome: "stale" };
 
 /** Begins an attempt in its container; stale when it was begun before, or is over. */
 export async function startRun(db: Db, run: number, attempt: number, execution: string): Promise<StartedRun> {
   const row = await onlyRow(db.rpc("start_run", { p_run: run, p_attempt: attempt, p_execution: execution }));
   if (row.outcome !== "started") return { outcome: row.outcome };
-  const { outcome, kind, subject, args } = row;
-  return { outcome, kind, subject, args, leaseSeconds: row.lease_seconds };
+  const { outcome, subject, args } = row;
+  return { outcome, subject, args, leaseSeconds: row.lease_seconds };
 }
 
 /** Extends the attempt's lease and notes how far it is; stop when the attempt is no longer the run's. */
@@ -89,4 +89,9 @@ export async function finishRun(
   progress?: Json,
 ): Promise<Enums["finish_outcome"]> {
   return answer(db.rpc("finish_run", { p_run: run, p_attempt: attempt, p_progress: progress ?? undefined }));
+}
+
+/** Of these runs, those that are queued, launching or running. */
+export async function listLiveRuns(db: Db, runs: number[]): Promise<number[]> {
+  return answer(db.rpc("list_live_runs", { p_runs: runs }));
 }

@@ -5,13 +5,12 @@ import type { Database } from "./database.types.ts";
 
 export interface Health {
   autoIngestion: boolean;
-  serverTime: string;
 }
 
 /** Whether ingestion is automatic; that it answers at all tells that Postgres does. */
 export async function getHealth(db: Db): Promise<Health> {
   const row = await onlyRow(db.rpc("get_health"));
-  return { autoIngestion: row.auto_ingestion, serverTime: row.server_time };
+  return { autoIngestion: row.auto_ingestion };
 }
 
 export interface WaitLimits {

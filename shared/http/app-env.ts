@@ -9,3 +9,11 @@ export interface AppEnv {
 export interface CallerEnv {
   Variables: AppEnv["Variables"] & { caller: Caller };
 }
+
+/** The same, behind `identifyAgent`. */
+export interface AgentEnv {
+  Variables: AppEnv["Variables"] & {
+    /** The hex SHA-256 of the token that came along; null when none did. */
+    tokenHash: string | null;
+  };
+}

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Caller } from "../db/caller-args.ts";
 import { CorralError } from "../errors.ts";
+import { readBearerToken } from "./bearer-token.ts";
 
 export type ReadCaller = (authorization: string | undefined) => Promise<Caller>;
 
@@ -16,9 +17,6 @@ const TOKEN_FAULTS = new Set([
   "ERR_JWT_EXPIRED",
   "ERR_JWT_INVALID",
 ]);
-
-/** Supabase's newer kind of anon key; clients send it as if it were a token. */
-const PUBLISHABLE = "sb_publishable_";
 
 const ANONYMOUS: Caller = { userId: null, isAdmin: false };
 
@@ -46,10 +44,8 @@ export interface CallerOptions {
 export function createCallerReader(options: CallerOptions): ReadCaller {
   const verify = tokenVerifier(new URL("/auth/v1/.well-known/jwks.json", options.supabaseUrl));
   return async (authorization) => {
-    if (authorization === undefined) return ANONYMOUS;
-    const token = /^Bearer\s+(\S+)$/i.exec(authorization)?.[1];
-    if (token === undefined) throw invalidToken();
-    if (token === options.anonKey || token.startsWith(PUBLISHABLE)) return ANONYMOUS;
+    const token = readBearerToken(authorization, options.anonKey);
+    if (token === undefined) return ANONYMOUS;
     if (token === options.serviceRoleKey) return { userId: null, isAdmin: true };
     const claims = claimsSchema.safeParse(await verify(token));
     if (!claims.success) throw invalidToken(claims.error);

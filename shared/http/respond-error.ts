@@ -15,45 +15,49 @@ export class InvalidRequest extends Error {
   }
 }
 
-/** Turns what a handler threw into the one error body; the unknown is logged once and told to nobody. */
+/** Turns what a handler threw into the one error body; what nobody asked for is logged once and told to nobody. */
 export function respondError<Env extends AppEnv>(error: Error, c: Context<Env>): Response {
-  if (error instanceof InvalidRequest) return reply(c, 422, error.faults, "invalid_request");
-  if (error instanceof CorralError) return reply(c, error.status, error.detail, error.code);
+  if (error instanceof InvalidRequest) return refuse(c, new CorralError("invalid_request"), { detail: error.faults });
   if (error instanceof HTTPException) return respondHttpException(error, c);
-  console.error(`request ${c.get("requestId")}:`, error);
-  return reply(c, 500, "Internal Server Error", "internal_error");
+  const isForeseen = error instanceof CorralError;
+  // A vendor that fails has left its words behind; a run that failed has told them already.
+  const isOurs = !isForeseen || (error.status >= 500 && error.cause !== undefined);
+  if (isOurs) console.error(`request ${c.get("requestId")}:`, error);
+  return refuse(c, isForeseen ? error : new CorralError("internal_error", "Internal Server Error"));
 }
 
 /** Hono's own refusals: a body that is no JSON is one that does not fit, as FastAPI sees it. */
 function respondHttpException<Env extends AppEnv>(error: HTTPException, c: Context<Env>): Response {
+  const misfit = (msg: string, type: string) =>
+    refuse(c, new CorralError("invalid_request"), { detail: [{ loc: ["body"], msg, type }] });
   switch (error.status) {
     case 400:
-      return reply(c, 422, [{ loc: ["body"], msg: "JSON decode error", type: "json_invalid" }], "invalid_request");
+      return misfit("JSON decode error", "json_invalid");
     case 413:
-      return reply(c, 413, "Request body too large", "body_too_large");
+      return refuse(c, new CorralError("body_too_large"));
     case 415:
-      return reply(c, 422, [{ loc: ["body"], msg: "Input should be JSON", type: "dict_type" }], "invalid_request");
+      return misfit("Input should be JSON", "dict_type");
     default:
-      return reply(c, error.status, error.message, "http_error");
+      return refuse(c, new CorralError("http_error", error.message), { status: error.status });
   }
 }
 
 export function respondNotFound<Env extends AppEnv>(c: Context<Env>): Response {
-  return reply(c, 404, "Not Found", "not_found");
+  return refuse(c, new CorralError("not_found"));
 }
 
 /** Answers a method that a known path does not have. */
 export function respondMethodNotAllowed<Env extends AppEnv>(c: Context<Env>, allowed: string[]): Response {
   c.header("allow", allowed.join(", "));
-  return reply(c, 405, "Method Not Allowed", "method_not_allowed");
+  return refuse(c, new CorralError("method_not_allowed"));
 }
 
-function reply<Env extends AppEnv>(
+function refuse<Env extends AppEnv>(
   c: Context<Env>,
-  status: number,
-  detail: ErrorReply["detail"],
-  code: string,
+  { code, retryAfterSeconds, ...refusal }: CorralError,
+  { detail = refusal.detail, status = refusal.status }: { detail?: ErrorReply["detail"]; status?: number } = {},
 ): Response {
+  if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
   const body: ErrorReply = { detail, code, request_id: c.get("requestId") };
   return c.json(body, isContentful(status) ? status : 500);
 }

@@ -39,13 +39,10 @@ comment on column corral.settings.cron_retention_days is 'How long the details o
 
 -- What a clerk of the API has to know before anything else: it also tells that Postgres answers.
 create function public.get_health()
-returns table (
-  auto_ingestion boolean, server_time timestamptz, dataset_wait_seconds int, dataset_wait_ceiling_seconds int
-)
+returns table (auto_ingestion boolean, dataset_wait_seconds int, dataset_wait_ceiling_seconds int)
 language sql stable security definer set search_path = ''
 as $$
-  select s.auto_ingestion, corral.now(), s.dataset_wait_seconds, s.dataset_wait_ceiling_seconds
-    from corral.settings s
+  select auto_ingestion, dataset_wait_seconds, dataset_wait_ceiling_seconds from corral.settings
 $$;
 revoke execute on function public.get_health from public, anon, authenticated;
 grant execute on function public.get_health to service_role;

@@ -27,7 +27,7 @@ as $$
     from corral.settings
 $$;
 
--- Ends a run as failed, and its project with it, and tells the owner why. The caller holds the locks of both.
+-- Ends a run as failed, and its project or job with it, and tells the owner why. The caller holds the locks of all.
 create function corral.give_up_run(p_run corral.runs, p_code text, p_message text) returns void
 language plpgsql set search_path = ''
 as $$
@@ -36,6 +36,10 @@ begin
      set state = 'failed', failures = p_run.failures + 1, lease_expires_at = null, finished_at = corral.now(),
          error_code = p_code, error_message = p_message
    where id = p_run.id;
+  if p_run.job_id is not null then
+    perform corral.give_up_job(p_run, p_code, p_message);
+    return;
+  end if;
   update public.projects set status = 'failed' where id = p_run.project_id;
   perform corral.write_log(p_run.project_id, p_message, 'error');
   perform corral.write_message(p_run.project_id, 'Could not get a dataset for your project: ' || p_message);
@@ -60,8 +64,8 @@ begin
     return 'failed';
   end if;
   update corral.runs
-     set state = 'queued', failures = v_failures, run_after = v_due, redeliver_at = v_due, lease_expires_at = null,
-         phase = null, error_code = p_code, error_message = p_message
+     set state = 'queued', failures = v_failures, run_after = v_due, redeliver_at = v_due, request_id = null,
+         lease_expires_at = null, phase = null, error_code = p_code, error_message = p_message
    where id = p_run.id;
   perform corral.write_log(
     p_run.project_id, format('Attempt %s failed and is repeated: %s', p_run.attempt, p_message), 'warning');

@@ -6,17 +6,21 @@ create type corral.start_run_outcome as enum ('started', 'stale');
 create type corral.progress_outcome as enum ('continue', 'stop');
 create type corral.finish_outcome as enum ('finished', 'stale');
 
--- Locks a run, and before it the project that it is about with its owner; answers null unless that attempt is the newest.
+-- Locks a run, and before it the project or job that it is about with its owner; answers null unless that attempt is
+-- the newest.
 create function corral.lock_attempt(p_run bigint, p_attempt int) returns corral.runs
 language plpgsql set search_path = ''
 as $$
 declare
-  v_project uuid := (select project_id from corral.runs where id = p_run);
-  v_run corral.runs;
+  v_run corral.runs := (select r from corral.runs r where id = p_run);
 begin
+  if v_run.job_id is not null then
+    perform corral.lock_job(v_run.job_id, true);
+  end if;
   -- The owner too, since a message to him refers to his row.
-  perform from public.users where id = (select user_id from public.projects where id = v_project) for key share;
-  perform from public.projects where id = v_project for no key update;
+  perform from public.users
+   where id = (select user_id from public.projects where id = v_run.project_id) for key share;
+  perform from public.projects where id = v_run.project_id for no key update;
   select * into v_run from corral.runs where id = p_run and attempt = p_attempt for no key update;
   return v_run;
 end
@@ -151,11 +155,11 @@ begin
   update corral.runs
      set state = 'succeeded', progress = p_progress, lease_expires_at = null, finished_at = corral.now(),
          error_code = null, error_message = null
-   where id = p_run and attempt = p_attempt and state = 'running' and project_id is null;
+   where id = p_run and attempt = p_attempt and state = 'running' and project_id is null and job_id is null;
   return case
     when found or exists (
       select from corral.runs
-       where id = p_run and attempt = p_attempt and state = 'succeeded' and project_id is null)
+       where id = p_run and attempt = p_attempt and state = 'succeeded' and project_id is null and job_id is null)
     then 'finished' else 'stale'
   end;
 end

@@ -1,12 +1,12 @@
 -- Which projects get a run, and when they lose it.
 
--- Cancels the live run about a project, if there is one; its container stops with its next report.
-create function corral.cancel_dataset_run(p_project uuid, p_message text) returns void
+-- Cancels the live run about a project, if there is one, and notes why; its container stops with its next report.
+create function corral.cancel_dataset_run(p_project uuid, p_code text, p_message text) returns void
 language sql set search_path = ''
 as $$
   update corral.runs
      set state = 'cancelled', lease_expires_at = null, finished_at = corral.now(),
-         error_code = 'project_changed', error_message = p_message
+         error_code = p_code, error_message = p_message
    where kind = 'kaggle-to-gcs' and subject = p_project::text and state in ('queued', 'launching', 'running')
 $$;
 
@@ -17,7 +17,8 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
   if new.status <> 'pending_dataset' then
-    perform corral.cancel_dataset_run(new.id, format('The project was set to %s.', new.status));
+    perform corral.cancel_dataset_run(
+      new.id, 'project_changed', format('The project was set to %s.', new.status));
   elsif (select auto_ingestion from corral.settings) then
     perform corral.enqueue_run('kaggle-to-gcs', new.id::text);
   end if;
@@ -32,7 +33,7 @@ create function corral.forget_project() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-  perform corral.cancel_dataset_run(old.id, 'The project was deleted.');
+  perform corral.cancel_dataset_run(old.id, 'project_not_found', 'The project was deleted.');
   perform corral.forget_kaggle_credentials(old.id);
   return null;
 end

@@ -83,12 +83,12 @@ $$;
 -- How a dataset run is getting on, and what came of it; no row when there is no such run.
 create function public.get_dataset_run(p_run bigint)
 returns table (
-  state corral.run_state, phase text, error_code text, error_message text,
+  state corral.run_state, error_code text, error_message text,
   dataset_name text, gcs_url text, size text
 )
 language sql stable security definer set search_path = ''
 as $$
-  select r.state, r.phase, r.error_code, r.error_message, d.name, d.gcs_url, d.size
+  select r.state, r.error_code, r.error_message, d.name, d.gcs_url, d.size
     from corral.runs r
     left join lateral corral.find_dataset(r.project_id) d on r.state = 'succeeded'
    where r.id = p_run and r.kind = 'kaggle-to-gcs'

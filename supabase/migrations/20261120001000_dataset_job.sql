@@ -16,38 +16,27 @@ as $$
   end
 $$;
 
--- The largest dataset that a project takes, in GB: by its metadata where that holds a positive number, else by the settings.
-create function corral.max_dataset_size_gb(p_metadata jsonb) returns numeric
-language sql stable set search_path = ''
-as $$
-  select case
-    -- Strict, since a lax path looks into lists; silent, since a strict one misses what is not there.
-    when jsonb_path_exists(p_metadata, 'strict $.max_dataset_size_gb ? (@.type() == "number" && @ > 0)', '{}', true)
-    then (p_metadata ->> 'max_dataset_size_gb')::numeric
-    else (select max_dataset_size_gb from corral.settings)
-  end
-$$;
+revoke execute on function corral.format_size from public;
 
-revoke execute on function corral.format_size, corral.max_dataset_size_gb from public;
-
--- What the current attempt of a run is to fetch, with the project's own Kaggle credentials where it has any.
+-- What the current attempt of a run is to fetch, with the project's own Kaggle credentials where it has any. The largest
+-- size is that of the settings: what the project's own wishes are worth, the job judges all at once.
 create function public.get_dataset_task(p_run bigint, p_attempt int)
 returns table (
-  outcome corral.task_outcome, project_id uuid, user_id uuid, project_name text, keywords text[], task_type text,
-  options jsonb, max_dataset_size_gb numeric, kaggle_username text, kaggle_key text
+  outcome corral.task_outcome, project_name text, keywords text[], options jsonb, max_dataset_size_gb numeric,
+  kaggle_username text, kaggle_key text
 )
 language plpgsql stable security definer set search_path = ''
 as $$
 #variable_conflict use_column
 begin
   return query
-    select 'ready'::corral.task_outcome, p.id, p.user_id, p.name,
+    select 'ready'::corral.task_outcome, p.name,
            array(select k.word from unnest(p.search_keywords) with ordinality k(word, place)
                   where k.word is not null order by k.place),
-           p.task_type,
-           p.metadata, corral.max_dataset_size_gb(p.metadata), c.secret ->> 'username', c.secret ->> 'key'
+           p.metadata, s.max_dataset_size_gb, c.secret ->> 'username', c.secret ->> 'key'
       from corral.runs r
       join public.projects p on p.id = r.project_id
+     cross join corral.settings s
       left join lateral (select corral.read_secret(corral.kaggle_secret_name(p.id))::jsonb as secret) c on true
      where r.id = p_run and r.attempt = p_attempt and r.state = 'running';
   if not found then

@@ -1,5 +1,21 @@
 -- The daily cleanup: old rows go here, objects in the bucket by a job that asks which of them are still needed.
 
+-- Deletes the Kaggle credentials that a project with a dataset was given more than a day ago: nothing will ask for them.
+-- One that may start as it is, a draft or a failed project, keeps its own.
+create function corral.forget_idle_credentials() returns void
+language sql set search_path = ''
+as $$
+  with idle as materialized (
+    select p.id from public.projects p
+      join vault.secrets s on s.name = corral.kaggle_secret_name(p.id)
+     where p.status in ('pending_training', 'training', 'completed')
+       -- Whoever sends the project back to pending_dataset right now wants them.
+       for share of p skip locked
+  )
+  delete from vault.secrets using idle
+   where name = corral.kaggle_secret_name(idle.id) and updated_at < corral.now() - interval '1 day'
+$$;
+
 -- Deletes what is older than the settings say, and starts the job that cleans the bucket.
 create function corral.cleanup() returns void
 language plpgsql set search_path = ''
@@ -13,10 +29,11 @@ begin
   delete from cron.job_run_details where start_time < v_cron_horizon;
   delete from net._http_response where created < v_cron_horizon;
   delete from net.http_request_queue q using corral.runs r where r.request_id = q.id and r.state <> 'queued';
+  perform corral.forget_idle_credentials();
   perform corral.enqueue_run('cleanup', 'bucket');
 end
 $$;
-revoke execute on function corral.cleanup from public;
+revoke execute on function corral.forget_idle_credentials, corral.cleanup from public;
 
 -- Of these gs:// URLs, those that no dataset refers to.
 create function public.list_unreferenced_objects(p_urls text[]) returns setof text

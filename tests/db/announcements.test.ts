@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { cloneDatabase, type TestDatabase } from "../setup/database.ts";
-import { addProject, addRunningProject, call, firstOf, type Run, runOf, secondsBetween } from "./scene.ts";
+import {
+  addProject,
+  addRunningProject,
+  call,
+  firstOf,
+  type Run,
+  runOf,
+  secondsBetween,
+  startContainer,
+} from "./scene.ts";
 
 let db: TestDatabase;
 const now = new Date("2030-01-01T00:00:00Z");
@@ -147,5 +156,89 @@ describe("the sweep", () => {
     const [left] = await db.sql("select redeliver_at from corral.runs where request_id is null");
     expect(left?.redeliver_at).toEqual(new Date("2030-01-01T00:03:21Z"));
     expect(await sweep()).toMatchObject({ redelivered: 1 });
+  });
+});
+
+describe("a post that is refused", () => {
+  const refuse = async (run: string, answer: { status_code?: number; error_msg?: string }) => {
+    await emptyQueue();
+    await db.sql(
+      `insert into net._http_response (id, status_code, error_msg)
+       select request_id, $2, $3 from corral.runs where id = $1`,
+      [run, answer.status_code ?? null, answer.error_msg ?? null],
+    );
+  };
+  const sweepAt = async (seconds: number) => {
+    await db.setNow(new Date(now.getTime() + seconds * 1000).toISOString());
+    return sweep();
+  };
+  const linesOf = (project: string) =>
+    db.sql("select message, log_level from public.agent_logs where project_id = $1", [project]);
+
+  test.each<[why: RegExp, answer: Parameters<typeof refuse>[1]]>([
+    [/answers 401.* corral_dispatch_secret/, { status_code: 401 }],
+    [/answers 403.* corral_dispatch_secret/, { status_code: 403 }],
+    [/nothing is there \(404\).* corral_functions_url/, { status_code: 404 }],
+    [/answers 503\. Its log says why/, { status_code: 503 }],
+    [/Couldn't resolve host name\./, { error_msg: "Couldn't resolve host name" }],
+  ])("is told on the run and goes on being repeated: %s", async (why, answer) => {
+    await configure();
+    const { id, subject } = await addQueued();
+    await refuse(id, answer);
+    expect(await sweepAt(10)).toMatchObject({ redelivered: 1 });
+    expect(await runOf(db, subject)).toMatchObject({
+      state: "queued",
+      failures: 0,
+      error_code: "dispatch_refused",
+      error_message: expect.stringMatching(why),
+    });
+    expect(await requests()).toMatchObject([{ body: { run_id: Number(id) } }]);
+  });
+
+  test("is one line in the project's log, however often it is repeated", async () => {
+    await configure();
+    const { id, subject } = await addQueued();
+    for (const seconds of [10, 20, 30]) {
+      await refuse(id, { status_code: 401 });
+      expect(await sweepAt(seconds)).toMatchObject({ redelivered: 1 });
+    }
+    expect(await linesOf(subject)).toEqual([
+      { message: expect.stringMatching(/^The dispatcher does not take the run: /), log_level: "warning" },
+    ]);
+  });
+
+  test("waits to be told while somebody holds the project, and holds nobody up", async () => {
+    await configure();
+    const { id, subject } = await addQueued();
+    await refuse(id, { status_code: 401 });
+    const client = await db.connect();
+    await client.query("begin");
+    await client.query("select from public.projects where id = $1 for no key update", [subject]);
+    expect(await sweepAt(10)).toMatchObject({ redelivered: 1 });
+    expect(await linesOf(subject)).toEqual([]);
+    await client.query("commit");
+    await refuse(id, { status_code: 401 });
+    await sweepAt(20);
+    expect(await linesOf(subject)).toHaveLength(1);
+  });
+
+  test("is told of a run about no project, too", async () => {
+    await configure();
+    const id = await call<string>(db, "corral.enqueue_run('cleanup', 'bucket')");
+    await refuse(id, { status_code: 401 });
+    await sweepAt(10);
+    expect(await runOf(db, "bucket")).toMatchObject({ error_code: "dispatch_refused" });
+  });
+
+  test("is none when dispatch took the run, or had nothing to do", async () => {
+    await configure();
+    const [claimed, early] = [await addQueued(), await addQueued()];
+    await refuse(claimed.id, { error_msg: "Timeout of 10000 ms reached." });
+    await startContainer(db, claimed.subject);
+    await call(db, "public.fail_run($1, 1, 'kaggle_unavailable', 'Later.', true)", [claimed.id]);
+    await refuse(early.id, { status_code: 200 });
+    await sweepAt(60);
+    expect(await runOf(db, claimed.subject)).toMatchObject({ error_code: "kaggle_unavailable" });
+    expect(await runOf(db, early.subject)).toMatchObject({ error_code: null });
   });
 });

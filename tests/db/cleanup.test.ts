@@ -69,6 +69,23 @@ describe("the daily cleanup", () => {
     expect(posts).toEqual([{ subject: id }]);
   });
 
+  test("deletes Kaggle credentials a day after they were given to a project that has its dataset, and no others", async () => {
+    const metadata = { kaggle_credentials: { username: "ann", key: "secret" } };
+    const statuses = ["draft", "pending_dataset", "pending_training", "training", "completed", "failed"];
+    for (const name of statuses) await addProject(db, { name, status: name, metadata });
+    const { id } = await addProject(db, { name: "young", status: "completed", metadata });
+    const admin = await db.connect(db.adminUrl);
+    const saveAt = (time: string, name: string) =>
+      admin.query("update vault.secrets set updated_at = $1 where name like $2", [time, name]);
+    await saveAt("2030-01-29T23:59:59Z", "corral_kaggle_%");
+    await saveAt("2030-01-30T00:00:01Z", `corral_kaggle_${id}`);
+    await cleanup();
+    const left = await db.sql<{ name: string }>(
+      "select p.name from public.projects p join vault.secrets s on s.name = 'corral_kaggle_' || p.id order by p.name",
+    );
+    expect(left.map(({ name }) => name)).toEqual(["draft", "failed", "pending_dataset", "young"]);
+  });
+
   test("starts one job that cleans the bucket, also when yesterday's has not ended", async () => {
     await db.sql("delete from corral.runs where kind = 'cleanup'");
     await cleanup();

@@ -95,7 +95,11 @@ describe("a project that is deleted", () => {
   test("takes its live run with it, whose attempt can write nothing more", async () => {
     const { id, run, attempt } = await addRunningProject(db);
     await db.sql("delete from public.projects where id = $1", [id]);
-    expect(await runOf(db, id)).toMatchObject({ state: "cancelled", error_message: "The project was deleted." });
+    expect(await runOf(db, id)).toMatchObject({
+      state: "cancelled",
+      error_code: "project_not_found",
+      error_message: "The project was deleted.",
+    });
     expect(await call(db, "public.record_milestone($1, $2, 'Searching')", [run, attempt])).toBe(false);
     expect(await call(db, PUBLISH, [run, attempt])).toBe("stale");
     expect(await call(db, "public.fail_run($1, $2, 'internal_error', 'No.')", [run, attempt])).toBe("stale");

@@ -99,26 +99,50 @@ describe("what each role can reach", () => {
     expect(callable).toEqual({
       authenticated: ["corral.now"],
       service_role: [
+        "add_tasks",
+        "authorize_upload",
         "claim_run",
+        "complete_tasks",
+        "control_job",
         "corral.now",
+        "create_job",
+        "cycle_agents",
+        "deregister_agent",
         "fail_launch",
         "fail_run",
+        "fail_task",
+        "find_upload_folder",
         "finish_run",
+        "get_aggregate_task",
         "get_dataset_run",
         "get_dataset_status",
         "get_dataset_task",
         "get_health",
+        "get_job",
+        "get_split_task",
+        "list_jobs",
+        "list_known_jobs",
         "list_live_runs",
+        "list_results",
         "list_unreferenced_objects",
+        "list_unreferenced_uploads",
         "publish_dataset",
+        "publish_result",
+        "publish_tasks",
+        "record_heartbeats",
         "record_launch",
         "record_milestone",
+        "register_agent",
         "release_run",
         "report_progress",
+        "report_task_progress",
+        "request_tasks",
         "save_kaggle_credentials",
         "set_auto_ingestion",
+        "settle_job",
         "start_dataset",
         "start_run",
+        "submit_job",
       ],
     });
   });
@@ -148,14 +172,28 @@ describe("how it is kept so", () => {
     expect(rows).toEqual([]);
   });
 
-  test("no function depends on its caller's search path", async () => {
-    const rows = await db.sql(
-      `select p.oid::regproc::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+  test("no function depends on its caller's search path; those that set none read no table and have only their own rights", async () => {
+    const rows = await db.sql<{ name: string; language: string; prosecdef: boolean; prosrc: string }>(
+      `select p.oid::regproc::text as name, l.lanname as language, p.prosecdef, p.prosrc
+         from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
         where n.nspname = any ($1) and not 'search_path=""' = any (coalesce(p.proconfig, '{}'))
-          and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')`,
+          and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+        order by 1`,
       [SCHEMAS],
     );
-    expect(rows).toEqual([]);
+    // A setting of its own would keep Postgres from inlining them, and claims call them for every row.
+    expect(rows.map(({ name }) => name)).toEqual([
+      "corral.jitter",
+      "corral.job_of",
+      "corral.lease_end",
+      "corral.may_speak",
+      "corral.refuse_attempt",
+      "corral.task_id",
+    ]);
+    for (const { name, language, prosecdef, prosrc } of rows) {
+      expect({ name, language, prosecdef }).toEqual({ name, language: "sql", prosecdef: false });
+      expect(prosrc, name).not.toMatch(/(?<!distinct )\b(from|join|insert|update|delete|into)\b/i);
+    }
   });
 
   test("functions that act with the owner's rights belong to postgres, who is no superuser", async () => {

@@ -95,6 +95,11 @@ describe("a user", () => {
     ["update public.users set email = 'changed' where id <> $1"],
     ["select from corral.runs where project_id = $1"],
     ["select * from public.start_dataset($1, p_admin => true)"],
+    ["select from corral.jobs where project_id = $1"],
+    ["select from corral.agents_shown where $1::uuid is not null"],
+    ["select * from public.create_job(jsonb_build_object('project_id', $1::uuid), null, true)"],
+    ["select * from public.list_jobs($1, null, true)"],
+    ["select public.settle_job(1) where $1::uuid is not null"],
   ])("is denied: %s", async (statement) => {
     expect(await sqlstateOf(asAnn(statement, [annsProject]))).toBe(DENIED);
   });
@@ -105,9 +110,12 @@ describe("somebody without a token", () => {
     expect(await sqlstateOf(db.as("anon", {}, `select from public.${table}`))).toBe(DENIED);
   });
 
-  test("is denied the functions", async () => {
-    expect(await sqlstateOf(db.as("anon", {}, "select * from public.get_health()"))).toBe(DENIED);
-  });
+  test.each(["get_health()", "register_agent('a', 'b')", "request_tasks('[]')", "get_job(1, null, true)"])(
+    "is denied %s",
+    async (call) => {
+      expect(await sqlstateOf(db.as("anon", {}, `select * from public.${call}`))).toBe(DENIED);
+    },
+  );
 });
 
 describe("the service role", () => {
@@ -124,8 +132,10 @@ describe("the service role", () => {
     await db.as("service_role", {}, "delete from public.projects where id = $1", [id]);
   });
 
-  test("does not reach runs and settings but through functions", async () => {
-    expect(await sqlstateOf(db.as("service_role", {}, "select from corral.settings"))).toBe(DENIED);
+  test("does not reach runs, settings, jobs and agents but through functions", async () => {
+    for (const table of ["settings", "runs", "jobs", "tasks", "agents", "tokens", "queue"])
+      expect(await sqlstateOf(db.as("service_role", {}, `select from corral.${table}`)), table).toBe(DENIED);
+    expect(await db.as("service_role", {}, "select * from public.list_jobs($1, null, true)", [ann])).toEqual([]);
     expect(await db.as("service_role", {}, "select auto_ingestion from public.get_health()")).toEqual([
       { auto_ingestion: true },
     ]);

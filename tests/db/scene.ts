@@ -34,6 +34,7 @@ export async function addProject(db: TestDatabase, wishes: Wishes = {}): Promise
 export interface Run extends Row {
   id: string;
   kind: string;
+  subject: string;
   state: string;
   attempt: number;
   failures: number;

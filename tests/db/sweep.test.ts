@@ -211,22 +211,20 @@ describe("the cost of a sweep", () => {
     await client.query("commit");
   });
 
-  test("the sweep is scheduled every ten seconds, the cleanup daily", async () => {
-    expect(await db.sql("select jobname, schedule, command, username, active from cron.job order by jobid")).toEqual([
-      {
-        jobname: "corral-sweep",
-        schedule: "10 seconds",
-        command: "select corral.sweep()",
-        username: "postgres",
-        active: true,
-      },
-      {
-        jobname: "corral-cleanup",
-        schedule: "17 3 * * *",
-        command: "select corral.cleanup()",
-        username: "postgres",
-        active: true,
-      },
+  test("the sweeps are scheduled every ten seconds, the cleanups daily", async () => {
+    const jobs = await db.sql("select jobname, schedule, command, username, active from cron.job order by jobid");
+    const job = (jobname: string, schedule: string, call: string) => ({
+      jobname,
+      schedule,
+      command: `select corral.${call}()`,
+      username: "postgres",
+      active: true,
+    });
+    expect(jobs).toEqual([
+      job("corral-sweep", "10 seconds", "sweep"),
+      job("corral-cleanup", "17 3 * * *", "cleanup"),
+      job("corral-sweep-tasks", "10 seconds", "sweep_tasks"),
+      job("corral-forget-jobs", "27 3 * * *", "forget_old_jobs"),
     ]);
   });
 });

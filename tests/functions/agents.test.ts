@@ -122,6 +122,19 @@ describe("POST /agents/dataset/start", () => {
     expect(body).toMatchObject({ detail: "Kaggle refused the credentials.", code: "kaggle_unauthorized" });
   });
 
+  test("answers 404 when the project is deleted meanwhile, 409 when it is called back", async () => {
+    const deleted = await functions.createProject(owner.id);
+    const draft = await functions.createProject(owner.id);
+    const replies = [start(deleted, { wait: 30 }), start(draft, { wait: 30 })];
+    await Promise.all([startRun(deleted), startRun(draft)]);
+    await functions.db.sql("delete from public.projects where id = $1", [deleted]);
+    await functions.db.sql("update public.projects set status = 'draft' where id = $1", [draft]);
+    expect(await Promise.all(replies)).toMatchObject([
+      { status: 404, body: { code: "project_not_found" } },
+      { status: 409, body: { code: "project_changed" } },
+    ]);
+  });
+
   test("starts again after a failure", async () => {
     const project = await functions.createProject(owner.id, "pending_dataset");
     const failed = await startRun(project);

@@ -2,20 +2,25 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Storage } from "@google-cloud/storage";
 import { startCloudRun } from "../../local/cloud-run/start-cloud-run.ts";
 import { CLOUD_RUN_REGION, defineJobs } from "../../local/define-jobs.ts";
 import { startGateway } from "../../local/gateway/start-gateway.ts";
 import { loadKeys } from "../../local/keys.ts";
+import { startStorage } from "../../local/storage/start-storage.ts";
 import { cloneDatabase } from "../setup/database.ts";
 
 interface CallOptions {
   method?: string;
+  /** JSON, unless it is a form. */
   body?: unknown;
   token?: string | undefined;
   headers?: Record<string, string>;
 }
 
-/** Starts the real functions in real Deno behind the gateway, on a database of their own, with Cloud Run beside. */
+const BUCKET = "bucket";
+
+/** Starts the real functions in real Deno behind the gateway, on a database of their own, with Cloud Run and a bucket beside. */
 export async function startFunctions() {
   const folder = await mkdtemp(join(tmpdir(), "corral-functions-"));
   const keys = await loadKeys(folder);
@@ -23,6 +28,8 @@ export async function startFunctions() {
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
   const cloudRun = await startCloudRun({ port: 0, serviceAccount: keys.serviceAccount, log });
+  const storage = await startStorage({ port: 0, dir: join(folder, "storage"), ...keys, log });
+  const [bucket] = await new Storage({ apiEndpoint: storage.url, projectId: "test" }).createBucket(BUCKET);
   const gateway = await startGateway({
     port: 0,
     postgresUrl: db.authenticatorUrl,
@@ -34,6 +41,10 @@ export async function startFunctions() {
       GOOGLE_CREDENTIALS: JSON.stringify(keys.serviceAccount),
       CLOUD_RUN_REGION,
       CLOUD_RUN_ENDPOINT: cloudRun.url,
+      STORAGE_BUCKET: BUCKET,
+      STORAGE_ENDPOINT: storage.url,
+      STORAGE_HMAC_ACCESS_ID: keys.storageHmac.accessId,
+      STORAGE_HMAC_SECRET: keys.storageHmac.secret,
     },
     log: () => log,
   });
@@ -44,20 +55,23 @@ export async function startFunctions() {
     url: `${gateway.url}/functions/v1`,
     /** What the functions and the containers have printed. */
     lines,
+    /** Google's own client, to look into the bucket. */
+    bucket,
 
     /** Defines a Cloud Run job that runs a file. */
     defineJob: (kind: string, file: string) => defineJobs(cloudRun.url, keys.serviceAccount, { [kind]: file }, {}),
 
     /** Calls a function, JSON both ways. */
     async call(path: string, { method = "GET", body, token, headers = {} }: CallOptions = {}) {
+      const isJson = body !== undefined && !(body instanceof FormData);
       const reply = await fetch(`${gateway.url}/functions/v1${path}`, {
         method,
         headers: {
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(isJson ? { "content-type": "application/json" } : {}),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: isJson && typeof body !== "string" ? JSON.stringify(body) : body }),
       });
       return { status: reply.status, headers: reply.headers, body: await reply.json() };
     },
@@ -85,6 +99,7 @@ export async function startFunctions() {
     async close() {
       await gateway.close();
       await cloudRun.close();
+      await storage.close();
       await db.drop();
       await rm(folder, { recursive: true });
     },

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Storage } from "@google-cloud/storage";
-import { buildJobs } from "../../jobs/build.ts";
+import { buildJobs, type JobKind } from "../../jobs/build.ts";
 import { createBucket } from "../../local/create-bucket.ts";
 import { startGateway } from "../../local/gateway/start-gateway.ts";
 import { startKaggle } from "../../local/kaggle/start-kaggle.ts";
@@ -15,8 +15,6 @@ import { cloneDatabase } from "../setup/database.ts";
 
 const BUCKET = "lane-bucket";
 const KAGGLE_LOGIN = { username: "lane", key: "lane-key" };
-
-type JobKind = "kaggle-to-gcs" | "cleanup";
 
 export interface ProjectFacts {
   keywords?: string[];
@@ -71,7 +69,7 @@ export async function startLane(kaggleOptions: Partial<Parameters<typeof startKa
   const folder = await mkdtemp(join(tmpdir(), "corral-lane-"));
   const keys = await loadKeys(folder);
   const [db, files] = await Promise.all([cloneDatabase(), buildJobs()]);
-  const storage = await startStorage({ port: 0, dir: join(folder, "storage"), serviceAccount: keys.serviceAccount });
+  const storage = await startStorage({ port: 0, dir: join(folder, "storage"), ...keys });
   const kaggle = await startKaggle({ port: 0, users: [KAGGLE_LOGIN], ...kaggleOptions });
   const gateway = await startGateway({
     port: 0,

@@ -26,7 +26,7 @@ const moduleGraph = z.object({
 });
 
 /** What `GET /<name>` answers, where that is not the function's own 404. */
-const STATUS_OF_BARE_CALL: Record<string, number> = { health: 200, dispatch: 401 };
+const STATUS_OF_BARE_CALL: Record<string, number> = { health: 200, dispatch: 401, jobs: 405 };
 
 const configs = await readFunctionConfigs(REPOSITORY);
 const names = [...configs.keys()];
@@ -62,6 +62,7 @@ async function serveDeployed(name: string): Promise<string> {
       DISPATCH_SECRET: keys.dispatchSecret,
       GOOGLE_CREDENTIALS: JSON.stringify(keys.serviceAccount),
       CLOUD_RUN_REGION: "europe-west1",
+      STORAGE_BUCKET: "bucket",
     },
     projectDir: join(folder, name),
     log: (part) => (line) => process.stderr.write(`[${part}] ${line}\n`),

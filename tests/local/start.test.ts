@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, realpath, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +72,19 @@ describe("npm start", () => {
     const [code, complaints] = await refusal("--prots", "auto");
     expect(code).toBe(2);
     expect(complaints).toContain("'--prots'");
+  });
+
+  test("refuses a data folder that is none, or that cannot be made", async () => {
+    const [code, complaints] = await refusal("--data-dir=");
+    expect([code, complaints.split("\n")[0]]).toEqual([2, 'corral: --data-dir takes a folder, not "".']);
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    for (const nowhere of ["/proc/nope/deep", join(file, "inside"), file]) {
+      const [status, complaint] = await refusal("--ports=auto", `--data-dir=${nowhere}`);
+      expect(status).toBe(1);
+      expect(complaint).toMatch(`Cannot make the data folder "${nowhere}" (`);
+      expect(complaint).toContain("Choose another with --data-dir.");
+    }
   });
 
   test("refuses a URL that is no Postgres's, naming the option", async () => {

@@ -11,6 +11,7 @@ describe("the conditions of a SQL function", () => {
     ["select case when a then 1 when b then 2 else 3 end", ["when a", "when b"]],
     ["delete from t where a = 'where; b' and c returning d;", ["where a = 'where; b' and c"]],
     ["select x from t where (a or b) order by c limit 1", ["where (a or b)"]],
+    ["select x from t where a = b offset 0", ["where a = b"]],
     ["perform from t where a for no key update;", ["where a"]],
     ["for r in select x from t where a loop b; end loop;", ["where a"]],
     ["select exists (select from t where a = (b)) and c", ["where a = (b)"]],

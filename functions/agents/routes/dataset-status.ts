@@ -1,10 +1,9 @@
-import { createRoute } from "@hono/zod-openapi";
 import type { z } from "zod";
 import { type datasetRun, datasetStatusParams, datasetStatusReply } from "../../../shared/contract/dataset.ts";
 import type { Json } from "../../../shared/db/database.types.ts";
 import { getDatasetStatus, type RunRow } from "../../../shared/db/datasets.ts";
 import { CorralError } from "../../../shared/errors.ts";
-import { createRouter, jsonReply, refusals } from "../../../shared/http/create-router.ts";
+import { createRoute, createRouter, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
 
 const route = createRoute({

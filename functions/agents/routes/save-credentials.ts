@@ -1,8 +1,7 @@
-import { createRoute } from "@hono/zod-openapi";
 import { saveCredentialsRequest, successReply } from "../../../shared/contract/dataset.ts";
 import { saveKaggleCredentials } from "../../../shared/db/datasets.ts";
 import { CorralError } from "../../../shared/errors.ts";
-import { createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
+import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
 
 const route = createRoute({

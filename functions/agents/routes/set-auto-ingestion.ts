@@ -1,8 +1,7 @@
-import { createRoute } from "@hono/zod-openapi";
 import { successReply } from "../../../shared/contract/dataset.ts";
 import { setAutoIngestion } from "../../../shared/db/settings.ts";
 import { CorralError } from "../../../shared/errors.ts";
-import { createRouter, jsonReply, refusals } from "../../../shared/http/create-router.ts";
+import { createRoute, createRouter, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
 
 const route = (path: string) =>

@@ -1,9 +1,8 @@
-import { createRoute } from "@hono/zod-openapi";
 import { pendingDatasetReply, startDatasetReply, startDatasetRequest } from "../../../shared/contract/dataset.ts";
 import { type DatasetRun, getDatasetRun, type IngestedDataset, startDataset } from "../../../shared/db/datasets.ts";
 import { getWaitLimits } from "../../../shared/db/settings.ts";
 import { CorralError, isErrorCode } from "../../../shared/errors.ts";
-import { createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
+import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import { preferredWait } from "../../../shared/http/prefer.ts";
 import type { Deps } from "../app.ts";
 import { awaitRun } from "../await-run.ts";

@@ -39,6 +39,11 @@ export class FunctionPool {
     void process.stop(graceMs);
   }
 
+  /** The process ids of the functions that run now. */
+  pids(): number[] {
+    return [...this.#alive].flatMap(({ pid }) => pid ?? []);
+  }
+
   async close(graceMs: number): Promise<void> {
     await Promise.all([...this.#alive].map((process) => process.stop(graceMs)));
   }

@@ -18,6 +18,7 @@ export type ExitCause = "boot" | "memory" | "crash";
 /** One Deno process that serves one function. */
 export interface FunctionProcess {
   name: string;
+  pid: number | undefined;
   /** The loopback port it listens on, or undefined when it ended before it listened. */
   port: Promise<number | undefined>;
   exited: Promise<ExitCause>;
@@ -69,7 +70,7 @@ export function startFunction(config: FunctionConfig, host: FunctionHost): Funct
     heapWasFull ||= line.includes("Fatal JavaScript out of memory");
     host.log(line);
   });
-  return { name: config.name, port, exited, agent, stop: (graceMs) => stop(child, exited, graceMs) };
+  return { name: config.name, pid: child.pid, port, exited, agent, stop: (graceMs) => stop(child, exited, graceMs) };
 }
 
 function denoArguments(config: FunctionConfig, projectDir: string): string[] {

@@ -188,13 +188,3 @@ describe("a signed URL for writing", () => {
     expect(await bucket.file("doomed").exists()).toEqual([false]);
   });
 });
-
-test("a signed host with its port counts as well as one without", async () => {
-  const [url] = await bucket.file(NAME).getSignedUrl({
-    version: "v4",
-    action: "read",
-    expires: Date.now() + MINUTE,
-    extensionHeaders: { host: new URL(served.url).host },
-  });
-  expect((await fetch(url)).status).toBe(200);
-});

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cleanUp, type ObjectRegister } from "../../../jobs/cleanup/run.ts";
+import { addJob } from "../../db/fleet-scene.ts";
 import { type Lane, startLane } from "../start-lane.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -16,7 +17,9 @@ beforeAll(async () => {
       );
   register = {
     listLiveRuns: async (runs) => (await list<number>("public.list_live_runs")(runs)).map(Number),
+    listKnownJobs: async (jobs) => (await list<number>("public.list_known_jobs")(jobs)).map(Number),
     listUnreferenced: list<string>("public.list_unreferenced_objects"),
+    listUnreferencedUploads: list<string>("public.list_unreferenced_uploads"),
   };
 });
 afterAll(() => lane.close());
@@ -52,6 +55,31 @@ describe("the job cleanup", () => {
     await save("tmp/kaggle-to-gcs/999998/x/part-00001");
     expect(await cleanUpIn(0.9)).toBe(0);
     expect(await cleanUpIn(1.1)).toBe(1);
+  });
+
+  it("deletes the folder of a job that is gone after a day, and keeps those of jobs that there are", async () => {
+    const { id } = await addJob(lane.db, 1);
+    const names = [`jobs/${id}/chunks/00001.csv`, "jobs/999999/chunks/00001.csv", "jobs/notes.txt"];
+    await Promise.all(names.map(save));
+    expect(await cleanUpIn(0.9)).toBe(0);
+    await cleanUpIn(1.1);
+    expect((await lane.listObjects()).filter((object) => object.startsWith("jobs/"))).toEqual([
+      `jobs/${id}/chunks/00001.csv`,
+      "jobs/notes.txt",
+    ]);
+  });
+
+  it("deletes an upload that no job refers to after a week", async () => {
+    const names = ["data_url", "code_url", "requirements_url", "none"].map((field) => `uploads/open/1/${field}`);
+    await Promise.all(names.map(save));
+    const urls = names.map((name) => `gs://${lane.bucket.name}/${name}`);
+    await addJob(lane.db, 1, { data_url: urls[0], code_url: urls[1], requirements_url: urls[2] });
+    await cleanUpIn(6);
+    expect((await lane.bucket.file("uploads/open/1/none").exists())[0]).toBe(true);
+    await cleanUpIn(8);
+    expect((await lane.listObjects()).filter((object) => object.startsWith("uploads/"))).toEqual(
+      names.slice(0, 3).sort(),
+    );
   });
 
   it("deletes an archive that no dataset refers to, and keeps the others", async () => {

@@ -1,5 +1,6 @@
 import { crc32c } from "@node-rs/crc32";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { syntheticDataset } from "../../../local/kaggle/synthetic-dataset.ts";
 import { encodeCrc32c } from "../../../shared/cloud/crc32c.ts";
 import { type Lane, startLane } from "../start-lane.ts";
 
@@ -10,6 +11,7 @@ beforeAll(async () => {
   lane = await startLane();
 });
 afterAll(() => lane.close());
+afterEach(() => lane.kaggle.faults.clear());
 
 async function readProject(id: string) {
   const [project] = await lane.db.sql("select status, metadata from public.projects where id = $1", [id]);
@@ -139,8 +141,43 @@ describe("the job kaggle-to-gcs", () => {
     },
   );
 
+  it("goes on to the next best dataset where Kaggle gives the best not away, and says so", async () => {
+    const refs = ["herd/oxen-1", "herd/oxen-2", "herd/oxen-3"];
+    for (const ref of refs) lane.kaggle.addDataset(syntheticDataset({ ref, bytes: 100_000 }));
+    lane.kaggle.faults.add({ on: "download", ref: "herd/oxen-1", fault: { kind: "consent_required" } });
+    lane.kaggle.faults.add({ on: "blob", ref: "herd/oxen-2", times: null, fault: { kind: "not_found" } });
+    const { run, project } = await ingest({ keywords: ["oxen"] });
+    expect(run).toMatchObject({ state: "succeeded", progress: { dataset: "herd/oxen-3" } });
+    expect(project.datasets).toMatchObject([
+      {
+        name: "herd/oxen-3",
+        candidates: [
+          { ref: "herd/oxen-3", rejected: null },
+          { ref: "herd/oxen-1", rejected: expect.stringMatching(/Accept the dataset's terms/) },
+          { ref: "herd/oxen-2", rejected: expect.stringMatching(/has no archive/) },
+        ],
+      },
+    ]);
+    expect(project.logs.filter(({ log_level }) => log_level === "warning")).toEqual([
+      { message: expect.stringMatching(/^Passing over herd\/oxen-1: .*terms/), log_level: "warning" },
+      { message: expect.stringMatching(/^Passing over herd\/oxen-2: .*no archive/), log_level: "warning" },
+    ]);
+  });
+
+  it("searches for no more keywords than fit, and names no more", async () => {
+    const { project } = await ingest({ keywords: Array.from({ length: 3000 }, (_, index) => `zyzzyva${index}`) });
+    const texts = project.logs.map(({ message }) => message);
+    expect(texts).toContainEqual(expect.stringMatching(/^Searching Kaggle for zyzzyva0, .* and \d+ more$/));
+    for (const text of texts) expect(text.length).toBeLessThan(400);
+  });
+
+  it("does not pretend to search without keywords", async () => {
+    const { project } = await ingest({ keywords: [" "] });
+    expect(project.logs.map(({ message }) => message)).not.toContainEqual(expect.stringMatching(/^Searching/));
+  });
+
   it("takes an empty wish in the metadata for none", async () => {
-    const metadata = { kaggle_ref: "", allowed_licenses: null };
+    const metadata = { kaggle_ref: "", allowed_licenses: null, max_dataset_size_gb: null };
     const { project } = await ingest({ keywords: ["earthquakes"], metadata });
     expect(project.datasets[0]?.name).toBe("usgs/earthquakes-one-week");
   });
@@ -171,6 +208,11 @@ describe("the job kaggle-to-gcs", () => {
     ["invalid_metadata", /allowed_licenses/, { metadata: { allowed_licenses: ["CC0-1.0", 4] } }],
     ["invalid_metadata", /allowed_licenses/, { metadata: { allowed_licenses: { mit: true } } }],
     ["invalid_metadata", /kaggle_ref/, { metadata: { kaggle_ref: 42 } }],
+    ...["10", 0, -1, { gb: 1 }, [5]].map((wish): [string, RegExp, Parameters<Lane["enqueue"]>[0]] => [
+      "invalid_metadata",
+      /max_dataset_size_gb must be a number of GB above 0\. Correct it/,
+      { keywords: ["earthquakes"], metadata: { max_dataset_size_gb: wish } },
+    ]),
     ["license_not_allowed", /is not among GPL-9/, { metadata: { kaggle_ref: SEATTLE, allowed_licenses: "GPL-9" } }],
     ["no_suitable_dataset", /has no search keywords/, { keywords: ["", " "] }],
     [

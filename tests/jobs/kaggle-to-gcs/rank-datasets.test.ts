@@ -84,12 +84,18 @@ describe("rankDatasets", () => {
     ["AIRPORTS", "Every airport"],
     ["café", "Cafe visits"],
     ["new york", "New-York_taxis"],
+    ["car", "Used cars"],
+    ["taxes", "Every tax"],
+    ["bus", "Buses of Oslo"],
   ])("finds the keyword %s in the title %s", (keyword, title) => {
     expect(rank([{ title }], { keywords: [keyword] })[0]?.rejected).toBeNull();
   });
 
   it.each([
     ["car", "Carbon emissions"],
+    ["car", "Carl"],
+    ["gas", "Ga"],
+    ["los", "Loss"],
     ["new york", "York minster"],
   ])("does not find the keyword %s in the title %s", (keyword, title) => {
     expect(rank([{ title }], { keywords: [keyword] })[0]?.rejected).toBe("mentions none of the keywords");

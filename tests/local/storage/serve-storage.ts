@@ -2,13 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bucket, Storage } from "@google-cloud/storage";
-import { loadKeys, type ServiceAccount } from "../../../local/keys.ts";
+import { loadKeys, type ServiceAccount, type StorageHmac } from "../../../local/keys.ts";
 import { startStorage } from "../../../local/storage/start-storage.ts";
 
 export interface Served {
   readonly url: string;
   dir: string;
   serviceAccount: ServiceAccount;
+  storageHmac: StorageHmac;
   /** What the server complained of. */
   log: string[];
   /** Google's own client, signing as the service account. */
@@ -23,10 +24,10 @@ export interface Served {
 export async function serveStorage(options: { md5?: boolean } = {}): Promise<Served> {
   const folder = await mkdtemp(join(tmpdir(), "corral-storage-"));
   const dir = join(folder, "data");
-  const { serviceAccount } = await loadKeys(folder);
+  const { serviceAccount, storageHmac } = await loadKeys(folder);
   const log: string[] = [];
   const start = (port: number) =>
-    startStorage({ port, dir, serviceAccount, log: (line) => void log.push(line), ...options });
+    startStorage({ port, dir, serviceAccount, storageHmac, log: (line) => void log.push(line), ...options });
   let server = await start(0);
   const { url } = server;
   const connect = (endpoint = url) =>
@@ -35,6 +36,7 @@ export async function serveStorage(options: { md5?: boolean } = {}): Promise<Ser
     url,
     dir,
     serviceAccount,
+    storageHmac,
     log,
     connect,
     bucket: async (name) => (await connect().createBucket(name))[0],

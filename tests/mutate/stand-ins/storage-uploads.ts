@@ -117,8 +117,8 @@ export const storageUploadMutants: StandInMutant[] = [
   {
     title: "Storage: an object's CRC32C is not that of its bytes",
     file: `${STORAGE}/segment-writer.ts`,
-    find: "    this.#batchBytes += chunk.length;\n    this.#checksum = crc32c(chunk, this.#checksum);",
-    replace: "    this.#batchBytes += chunk.length;\n    this.#checksum = crc32c(chunk);",
+    find: "    this.#checksum = crc32c(chunk, this.#checksum);\n    for (let taken",
+    replace: "    this.#checksum = crc32c(chunk);\n    for (let taken",
     tests: uploads,
   },
   {

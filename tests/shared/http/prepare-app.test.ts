@@ -1,7 +1,8 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { HTTPException } from "hono/http-exception";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { CorralError } from "../../../shared/errors.ts";
-import { createRouter, jsonBody, jsonReply } from "../../../shared/http/create-router.ts";
+import { z } from "zod";
+import { CorralError, toError } from "../../../shared/errors.ts";
+import { createRoute, createRouter, jsonBody, jsonReply } from "../../../shared/http/create-router.ts";
 import { prepareApp, refuseOtherMethods } from "../../../shared/http/prepare-app.ts";
 
 const route = createRoute({
@@ -22,8 +23,14 @@ app.route(
 app.get("/api/broken", () => {
   throw new Error("the password is hunter2");
 });
+app.get("/api/teapot", () => {
+  throw new HTTPException(418, { message: "Short" });
+});
 app.get("/api/refusing", () => {
   throw new CorralError("project_not_found");
+});
+app.get("/api/waiting/:code?", (c) => {
+  throw toError({ code: c.req.param("code") ?? "", message: "the password is hunter2" });
 });
 refuseOtherMethods(app);
 
@@ -100,6 +107,10 @@ test("an unknown path is answered 404, and a method that a path lacks 405 with t
   expect(wrong.headers.get("allow")).toBe("POST");
 });
 
+test("a refusal of the framework's own keeps its status", async () => {
+  expect(await call("/api/teapot")).toMatchObject({ status: 418, body: { detail: "Short", code: "http_error" } });
+});
+
 test("a refusal carries its code and status", async () => {
   expect(await call("/api/refusing")).toMatchObject({
     status: 404,
@@ -107,12 +118,12 @@ test("a refusal carries its code and status", async () => {
   });
 });
 
-describe("an unforeseen error", () => {
-  const logged = vi.spyOn(console, "error");
-  beforeEach(() => {
-    logged.mockReset().mockImplementation(() => undefined);
-  });
+const logged = vi.spyOn(console, "error");
+beforeEach(() => {
+  logged.mockReset().mockImplementation(() => undefined);
+});
 
+describe("an unforeseen error", () => {
   test("is answered 500 without detail, and logged once with the request's id", async () => {
     const reply = await call("/api/broken", { headers: { "x-request-id": "req-1" } });
     expect(reply.status).toBe(500);
@@ -120,6 +131,27 @@ describe("an unforeseen error", () => {
     expect(logged).toHaveBeenCalledTimes(1);
     expect(String(logged.mock.calls[0]?.[0])).toContain("req-1");
     expect(String(logged.mock.calls[0]?.[1])).toContain("hunter2");
+  });
+});
+
+describe("a database that cannot be had", () => {
+  test.for(["57014", "53300", "57P03", "PGRST000", "PGRST001", "PGRST002", "PGRST003", ""])(
+    "is answered 503, to be asked again in a second: code %j",
+    async (code) => {
+      const reply = await call(`/api/waiting/${code}`.replace(/\/$/, ""));
+      expect(reply).toMatchObject({
+        status: 503,
+        body: { detail: "The database does not answer in time", code: "database_unavailable" },
+      });
+      expect(reply.headers.get("retry-after")).toBe("1");
+      expect(logged).toHaveBeenCalledTimes(1);
+    },
+  );
+
+  test("is another thing than one that refuses", async () => {
+    const reply = await call("/api/waiting/42883");
+    expect(reply).toMatchObject({ status: 500, body: { code: "internal_error" } });
+    expect(reply.headers.get("retry-after")).toBeNull();
   });
 });
 
@@ -150,5 +182,11 @@ test("any origin may call, with any header it asks for", async () => {
   expect(preflight.headers.get("access-control-allow-headers")).toContain("prefer");
   const reply = await post('{"name":"a","count":1}', { ...JSON_TYPE, origin: "https://example.org" });
   expect(reply.headers.get("access-control-allow-origin")).toBe("*");
-  expect(reply.headers.get("access-control-expose-headers")).toContain("x-request-id");
+  expect(reply.headers.get("access-control-expose-headers")?.split(",")).toEqual([
+    "x-request-id",
+    "location",
+    "preference-applied",
+    "retry-after",
+    "content-disposition",
+  ]);
 });
