@@ -1,6 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import type { Bucket, File } from "@google-cloud/storage";
 import { JobFailure } from "../job-failure.ts";
+import { readRange } from "../read-range.ts";
 import { toStorageFailure } from "../storage-failure.ts";
 import type { Archive } from "./archive-reply.ts";
 import { Md5Sink } from "./md5-sink.ts";
@@ -35,15 +36,26 @@ export function requireChecksum(archive: Archive): void {
   );
 }
 
+/** Parts are this run's own, so that only an impatient cleanup can have taken one. */
+function toVanished(cause: unknown): JobFailure {
+  return new JobFailure("storage_unavailable", "A part of the archive is no longer in the bucket.", {
+    retryable: true,
+    cause,
+  });
+}
+
 async function md5Of(files: File[], { bucket, md5Worker, signal }: ProofDeps): Promise<string> {
   const sink = new Md5Sink(md5Worker);
   try {
-    for (const file of files)
-      await pipeline(file.createReadStream({ validation: "crc32c" }), sink, { end: false, signal });
+    for (const file of files) {
+      const size = Number((await file.getMetadata())[0].size);
+      await pipeline(readRange(file, 0, size, { signal, onMissing: toVanished }), sink, { end: false, signal });
+    }
     sink.end();
     return await sink.digest;
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof JobFailure) throw error;
     throw sink.threadError ?? toStorageFailure(error, bucket.name);
   } finally {
     sink.destroy();

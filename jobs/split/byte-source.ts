@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { constants, createGunzip, type Gunzip, type InflateRaw } from "node:zlib";
 import { JobFailure } from "../job-failure.ts";
-import { type DataObject, readRange } from "./data-object.ts";
+import { type DataObject, readObject } from "./data-object.ts";
 import { requireInflation } from "./require-inflation.ts";
 
 /** Bytes that can be read from their start as often as need be, always the same. */
@@ -35,9 +35,9 @@ export function objectSource(name: string, object: DataObject, signal: AbortSign
     identity: `gs://${file.bucket.name}/${file.name}#${generation}`,
     countedBytes: size,
     // A stream that is left before its end would cost the SDK's next request two seconds.
-    head: (bytes) => buffer(readRange(object, 0, Math.min(bytes, size), signal)),
-    open: (onBytes) => counted(readRange(object, 0, size, signal), onBytes),
-    range: { byteLength: size, read: (start, end) => readRange(object, start, end, signal) },
+    head: (bytes) => buffer(readObject(object, 0, Math.min(bytes, size), signal)),
+    open: (onBytes) => counted(readObject(object, 0, size, signal), onBytes),
+    range: { byteLength: size, read: (start, end) => readObject(object, start, end, signal) },
   };
 }
 

@@ -1,9 +1,8 @@
-import { addAbortSignal } from "node:stream";
 import type { Bucket, File } from "@google-cloud/storage";
 import { z } from "zod";
 import { JobFailure } from "../job-failure.ts";
-import { RetryBudget } from "../retry-budget.ts";
-import { isNotFound, isTransientStorageError, toStorageFailure } from "../storage-failure.ts";
+import { readRange } from "../read-range.ts";
+import { isNotFound, toStorageFailure } from "../storage-failure.ts";
 
 /** An object of our bucket as it was when it was found: whoever overwrites it later changes nothing here. */
 export interface DataObject {
@@ -13,9 +12,6 @@ export interface DataObject {
   /** What whoever stored it noted on it. */
   notes: Record<string, unknown>;
 }
-
-/** No byte for so long is a connection that is dead. */
-const PATIENCE_MS = 60_000;
 
 const objectMetadata = z.object({
   generation: z.coerce.string(),
@@ -36,48 +32,13 @@ export async function findObject(bucket: Bucket, name: string): Promise<DataObje
 }
 
 /** Streams the bytes [start, end) of an object; whatever breaks on the way is taken up where it broke. */
-export async function* readRange(
+export function readObject(
   { file }: DataObject,
   start: number,
   end: number,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const budget = new RetryBudget(signal, (cause) => toStorageFailure(cause, file.bucket.name));
-  let position = start;
-  while (position < end) {
-    try {
-      for await (const chunk of openRange(file, position, end, signal)) {
-        position += chunk.length;
-        budget.renew();
-        yield chunk;
-      }
-      if (position < end) throw new Error(`${file.name} ended at byte ${position} instead of ${end}`);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (isNotFound(error)) throw changed(file);
-      if (!isTransientStorageError(error)) throw toStorageFailure(error, file.bucket.name);
-      await budget.spend(error);
-    }
-  }
-}
-
-async function* openRange(file: File, start: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const stream = file.createReadStream({ start, end: end - 1, validation: false, decompress: false });
-  addAbortSignal(signal, stream);
-  const expectMore = () =>
-    setTimeout(() => stream.destroy(new Error(`${file.name} was silent for a minute`)), PATIENCE_MS);
-  let watchdog = expectMore();
-  try {
-    for await (const chunk of stream) {
-      // Whoever reads slowly is not to blame the connection for it.
-      clearTimeout(watchdog);
-      yield chunk;
-      watchdog = expectMore();
-    }
-  } finally {
-    clearTimeout(watchdog);
-    stream.destroy();
-  }
+  return readRange(file, start, end, { signal, onMissing: () => changed(file) });
 }
 
 function changed(file: File): JobFailure {

@@ -5,7 +5,7 @@ import { crc32 } from "@node-rs/crc32";
 import { type Entry, fromRandomAccessReaderPromise, getFileNameLowLevel, type ZipFile } from "yauzl";
 import { JobFailure } from "../job-failure.ts";
 import { type ByteSource, inflateHead, isZlibError, UNFINISHED } from "./byte-source.ts";
-import { type DataObject, readRange } from "./data-object.ts";
+import { type DataObject, readObject } from "./data-object.ts";
 import { requireInflation } from "./require-inflation.ts";
 import { ZipReader } from "./zip-reader.ts";
 
@@ -64,7 +64,7 @@ export class ZipArchive {
     const { file, generation } = this.#object;
     const { fileDataStart } = await this.#locate(name, entry);
     const readStored = (start: number, end: number) =>
-      readRange(this.#object, fileDataStart + start, fileDataStart + end, this.#signal);
+      readObject(this.#object, fileDataStart + start, fileDataStart + end, this.#signal);
     const headStored = (size: number) => buffer(readStored(0, Math.min(size, compressedSize)));
     const source = {
       name,

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { RandomAccessReader } from "yauzl";
-import { type DataObject, readRange } from "./data-object.ts";
+import { type DataObject, readObject } from "./data-object.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
 
@@ -18,7 +18,7 @@ export class ZipReader extends RandomAccessReader {
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
-    return Readable.from(readRange(this.#object, start, end, this.#signal), { objectMode: false });
+    return Readable.from(readObject(this.#object, start, end, this.#signal), { objectMode: false });
   }
 
   override read(
@@ -45,7 +45,7 @@ export class ZipReader extends RandomAccessReader {
       const windowEnd = Math.min(this.#object.size, position + Math.max(length, WINDOW_BYTES));
       this.#window = {
         start: position,
-        bytes: await buffer(readRange(this.#object, position, windowEnd, this.#signal)),
+        bytes: await buffer(readObject(this.#object, position, windowEnd, this.#signal)),
       };
     }
     const { start: found, bytes: window } = this.#window;

@@ -338,10 +338,6 @@ begin
      where id = p_job.id;
     perform corral.open_queue(p_job, false);
     update public.projects set status = 'training' where id = p_job.project_id and status = 'failed';
-  else
-    -- Those that the sweep has not seen fail yet must be counted before they are alive again.
-    perform corral.fold_queue(q)
-       from (select * from corral.queue where job_id = p_job.id for no key update) q;
   end if;
   with letters as (
     delete from corral.dead_letters where job_id = p_job.id returning task_id
@@ -360,7 +356,7 @@ begin
     insert into corral.returns (task_id, job_id, due_at) select id, p_job.id, corral.now() from revived
     on conflict (task_id) do update set due_at = excluded.due_at
   )
-  -- One that failed a moment ago was still watched and never counted as failed.
+  -- One that the sweep has not seen fail was still watched, or is still to be looked at, and never counted as failed.
   select (select count(*) from revived), (select count(*) from watched) into v_count, v_counted;
   update corral.jobs set failed_tasks = failed_tasks - v_counted where id = p_job.id;
   update corral.queue set has_returns = true where job_id = p_job.id;

@@ -298,27 +298,37 @@ describe("retry_failed", () => {
     expect(await taskOf(db, held.task)).toMatchObject({ state: "FAILED" });
   });
 
-  test("keeps the counts true when a task fails while it is under way", async () => {
-    const { id } = await addJob(db, 3, { max_attempts: 1 });
+  test("gives an owner his turn back at once when he had nothing else left", async () => {
+    const { id } = await addJob(db, 2, { max_attempts: 1 });
+    const { agent, task } = await claimTask(db);
+    await claimTask(db);
+    await failTask(db, agent, task);
+    await addJob(db, 1);
+    await claimTask(db);
+    expect(await requestTask(db, await addAgent(db))).toMatchObject({ outcome: "nothing" });
+    expect(await retry(id)).toMatchObject({ outcome: "done", tasks: 1 });
+    expect(await claimTask(db)).toMatchObject({ task });
+  });
+
+  test("keeps the counts true, whether the sweep has seen the tasks fail or not", async () => {
+    const { id } = await addJob(db, 4, { max_attempts: 1 });
     const [one, two] = [await claimTask(db), await claimTask(db)];
-    await sweepTasks(db);
     await failTask(db, one.agent, one.task);
-    const client = await db.connect();
-    await client.query("begin");
-    await client.query("select from corral.leases where task_id = $1 for update", [one.task]);
-    const retried = await startBlocked(db, "select * from public.control_job($1, 'retry_failed', null, true)", [id]);
+    // Of the first it has counted the failure, the second it watches, the third it has not looked at.
+    await sweepTasks(db);
     await failTask(db, two.agent, two.task);
-    await client.query("commit");
-    expect(await retried.result).toMatchObject({ outcome: "done", tasks: 2 });
-    const expected = { failed_subtasks: 0, completed_subtasks: 0, running_subtasks: 0, pending_subtasks: 3 };
+    const three = await claimTask(db);
+    await failTask(db, three.agent, three.task);
+    expect(await retry(id)).toMatchObject({ outcome: "done", tasks: 3 });
+    const expected = { failed_subtasks: 0, completed_subtasks: 0, running_subtasks: 0, pending_subtasks: 4 };
     expect(await jobOf(db, id)).toMatchObject(expected);
     await sweepTasks(db);
     expect(await jobOf(db, id)).toMatchObject(expected);
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 4; i++) {
       const { agent, task } = await claimTask(db);
       await completeTask(db, agent, task);
     }
     await settleJob(db, id);
-    expect(await jobOf(db, id)).toMatchObject({ status: "COMPLETED", completed_subtasks: 3, failed_subtasks: 0 });
+    expect(await jobOf(db, id)).toMatchObject({ status: "COMPLETED", completed_subtasks: 4, failed_subtasks: 0 });
   });
 });

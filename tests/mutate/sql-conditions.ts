@@ -13,7 +13,7 @@ const ENDS: Record<string, RegExp> = {
   when: /\bthen\b|;/iy,
   return: /;/y,
   where:
-    /;|\b(?:then|loop|order\s+by|group\s+by|having|limit|offset|returning|union|for\s+(?:no\s+key\s+)?update|for\s+(?:key\s+)?share|end)\b/iy,
+    /;|\b(?:then|loop|order\s+by|group\s+by|having|limit|offset|on\s+conflict|returning|union|for\s+(?:no\s+key\s+)?update|for\s+(?:key\s+)?share|end)\b/iy,
 };
 
 /** Finds what a body decides by: `if`, `when`, `where`, and what a boolean function returns. */

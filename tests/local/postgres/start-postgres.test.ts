@@ -70,6 +70,19 @@ test("what was committed is there after a stop and a start", async () => {
   expect(await query(second.url, "select answer from kept")).toEqual([{ answer: 42 }]);
 });
 
+test("what was committed is there after a crash, at the same address, and every connection is lost", async () => {
+  const postgres = await start();
+  const client = new pg.Client({ connectionString: postgres.url });
+  const lost = new Promise((resolve) => client.on("error", resolve));
+  await client.connect();
+  await client.query("create table kept as select 42 as answer");
+  await client.query("begin");
+  await client.query("insert into kept values (43)");
+  await postgres.crash();
+  await lost;
+  expect(await query(postgres.url, "select answer from kept")).toEqual([{ answer: 42 }]);
+});
+
 test("Postgres 17 writes durably and listens on loopback only", async () => {
   const { adminUrl } = await start();
   const names = ["fsync", "full_page_writes", "synchronous_commit", "listen_addresses"];
