@@ -907,6 +907,10 @@ export type Database = {
       forget_kaggle_credentials: { Args: { p_project: string }; Returns: undefined };
       forget_old_jobs: { Args: Record<PropertyKey, never>; Returns: undefined };
       format_size: { Args: { p_bytes: number }; Returns: string };
+      give_tasks: {
+        Args: { p_now: string; p_positions: number[]; p_seekers: Database["corral"]["CompositeTypes"]["seeker"][] };
+        Returns: number[];
+      };
       give_up_job: {
         Args: {
           p_code: string;
@@ -1186,7 +1190,6 @@ export type Database = {
         Returns: boolean;
       };
       settle_jobs: { Args: Record<PropertyKey, never>; Returns: number };
-      start_training: { Args: { p_tasks: number[] }; Returns: undefined };
       store_kaggle_credentials: { Args: { p_credentials: Json; p_project: string }; Returns: undefined };
       sweep: {
         Args: Record<PropertyKey, never>;

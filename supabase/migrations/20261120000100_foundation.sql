@@ -7,9 +7,10 @@ create extension if not exists supabase_vault;
 -- Schema public holds what others may name; everything else lives here, out of the REST gateway's reach.
 create schema corral;
 
--- The present, as every rule knows it: the moment at which the transaction began.
+-- The present, as every rule knows it: the moment at which the transaction began. It sets no search_path, which it
+-- does not need: only so does Postgres inline it.
 create function corral.now() returns timestamptz
-language sql stable set search_path = ''
+language sql stable
 as $$ select pg_catalog.now() $$;
 revoke execute on function corral.now from public;
 -- Column defaults run with the rights of whoever inserts.

@@ -53,7 +53,7 @@ comment on column corral.settings.poll_floor_seconds is 'How soon an idle agent 
 -- agent should ask again, in seconds, before jitter: the larger the fleet, the later.
 create view corral.reception with (security_invoker = true) as
 select s.open_enrollment, greatest(s.poll_floor_seconds, f.online / s.idle_requests_per_second)::real as poll_after
-  from corral.settings s, corral.fleet f;
+  from corral.settings s, corral.fleet f where s.only_row and f.only_row;
 
 -- The same seconds for one agent: those who were told together must not come together.
 create function corral.jitter(p_seconds real) returns real

@@ -7,7 +7,7 @@ create type corral.assignment_outcome as enum (
 -- One agent that asks for work, and what is known of it.
 create type corral.seeker as (
   call int,
-  -- The first call of the same agent with the same request id: both get the same answer.
+  -- Where the first call of the same agent with the same request id stands: both get the same answer.
   twin int,
   agent text,
   request_id text,
@@ -88,6 +88,24 @@ begin
 end
 $$;
 
+-- Sets a job's project to training, unless somebody holds it or it is anywhere else by now.
+create function corral.begin_training(p_job bigint) returns void
+language plpgsql set search_path = ''
+as $$
+declare
+  v_project uuid := (select project_id from corral.jobs where id = p_job);
+begin
+  if not corral.try_lock_project(v_project) then
+    return;
+  end if;
+  perform from corral.queue where job_id = p_job and first_claim_pending for no key update skip locked;
+  if found then
+    update public.projects set status = 'training' where id = v_project and status = 'pending_training';
+    update corral.queue set first_claim_pending = false where job_id = p_job;
+  end if;
+end
+$$;
+
 -- Tasks for so many agents of one kind in one swarm: lane by lane from the one whose turn it is, in each from its best
 -- job that these agents can do. Answers fewer than wanted while there may be more; none when there is nothing.
 create function corral.draw_tasks(p_swarm bigint, p_satisfies int[], p_wanted int) returns bigint[]
@@ -114,6 +132,9 @@ begin
       exit when not found;
       v_tasks := corral.take_tasks(v_queue, greatest(p_wanted / v_lanes, 1));
       if cardinality(v_tasks) > 0 then
+        if v_queue.first_claim_pending then
+          perform corral.begin_training(v_queue.job_id);
+        end if;
         return v_tasks;
       end if;
       v_empty := v_empty || v_queue.job_id;
@@ -132,14 +153,21 @@ as $$
 declare
   v_open boolean;
   v_poll_after real;
+  v_seekers corral.seeker[];
+  v_twins record;
+  v_position int;
 begin
   select r.open_enrollment, r.poll_after into v_open, v_poll_after from corral.reception r;
-  perform pg_advisory_xact_lock(key) from (
-    select distinct hashtextextended(c.agent, 0) as key from jsonb_to_recordset(p_calls) as c (agent text) order by 1
-  ) locks;
-  return array(
+  if jsonb_array_length(p_calls) = 1 then
+    perform pg_advisory_xact_lock(hashtextextended(p_calls -> 0 ->> 'agent', 0));
+  else
+    perform pg_advisory_xact_lock(key) from (
+      select distinct hashtextextended(c.agent, 0) as key from jsonb_to_recordset(p_calls) as c (agent text) order by 1
+    ) locks;
+  end if;
+  v_seekers := array(
     select (
-        c.call, min(c.call) over (partition by c.agent, c.request_id, c.token), c.agent, c.request_id,
+        c.call, 1, c.agent, c.request_id,
         case
           when (a.agent).id is null then 'agent_not_found'
           when not corral.may_speak(a.agent, c.token, v_open) then 'unauthorized'
@@ -171,6 +199,21 @@ begin
          limit 1
       ) held on true
      order by c.call);
+  if cardinality(v_seekers) > 1 then
+    for v_twins in
+      select array_agg(position::int order by position) as positions
+        from jsonb_to_recordset(p_calls) as c (call int, agent text, token text, request_id text)
+        join unnest(v_seekers) with ordinality as s (
+               call, twin, agent, request_id, outcome, swarm_id, satisfies, lease_end, poll_after, is_due,
+               showed_token, held, position) on s.call = c.call
+       group by c.agent, c.request_id, c.token
+    loop
+      foreach v_position in array v_twins.positions loop
+        v_seekers[v_position].twin := v_twins.positions[1];
+      end loop;
+    end loop;
+  end if;
+  return v_seekers;
 end
 $$;
 
@@ -194,8 +237,48 @@ begin
 end
 $$;
 
--- Gives each agent that asks its next task, all in one statement. A task belongs to whoever's update finds it PENDING:
--- of however many that drew it, one.
+-- Gives agents of one kind in one swarm, who stand at p_positions, a task each; answers the tasks in their order, null
+-- for whom there is none. A task belongs to whoever's update finds it PENDING: of however many that drew it, one.
+create function corral.give_tasks(p_seekers corral.seeker[], p_positions int[], p_now timestamptz) returns bigint[]
+language plpgsql set search_path = ''
+as $$
+declare
+  v_first corral.seeker := p_seekers[p_positions[1]];
+  v_given bigint[] := array_fill(null::bigint, array[cardinality(p_positions)]);
+  -- Places in p_positions that still wait.
+  v_waiting int[] := array(select generate_subscripts(p_positions, 1));
+  v_drawn bigint[];
+  v_got bigint[];
+begin
+  loop
+    v_drawn := corral.draw_tasks(v_first.swarm_id, v_first.satisfies, cardinality(v_waiting));
+    if cardinality(v_drawn) = 0 then
+      return v_given;
+    end if;
+    with given as (
+      update corral.tasks t
+         set state = 'RUNNING', attempt = t.attempt + 1, claimed_at = p_now, progress = null, message = null,
+             agent_id = (p_seekers[p_positions[v_waiting[array_position(v_drawn, t.id)]]]).agent,
+             request_id = (p_seekers[p_positions[v_waiting[array_position(v_drawn, t.id)]]]).request_id
+       where t.id = any (v_drawn) and t.state = 'PENDING'
+      returning t.id
+    )
+    select array_agg(id) into v_got from given;
+    for v_i in 1 .. cardinality(v_drawn) loop
+      if v_drawn[v_i] = any (v_got) then
+        v_given[v_waiting[v_i]] := v_drawn[v_i];
+      end if;
+    end loop;
+    if array_position(v_given, null) is null then
+      return v_given;
+    end if;
+    -- Whoever drew a number that was no use any more, or none, draws again.
+    v_waiting := array(select w from unnest(v_waiting) w where v_given[w] is null order by w);
+  end loop;
+end
+$$;
+
+-- Gives each agent that asks its next task, all in one statement.
 create function public.request_tasks(p_calls jsonb)
 returns table (
   call int, outcome corral.assignment_outcome, task_id bigint, job_id bigint, attempt int,
@@ -203,52 +286,40 @@ returns table (
   poll_after_seconds real, server_time timestamptz
 )
 language plpgsql security definer set search_path = ''
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := corral.now();
   v_seekers corral.seeker[] := corral.read_seekers(p_calls, v_now);
-  v_group record;
-  v_waiting int[];
-  v_drawn bigint[];
-  v_got int[];
   v_given bigint[];
-  v_calls int[] := '{}';
-  v_tasks bigint[] := '{}';
+  v_group record;
+  v_part bigint[];
 begin
-  if exists (select from unnest(v_seekers) s where s.is_due) then
+  if cardinality(v_seekers) = 1 then
+    if (v_seekers[1]).is_due then
+      perform corral.note_seen(v_seekers, v_now);
+    end if;
+    if (v_seekers[1]).outcome = 'nothing' then
+      v_given := corral.give_tasks(v_seekers, '{1}', v_now);
+    end if;
+  else
     perform corral.note_seen(v_seekers, v_now);
-  end if;
-  for v_group in
-    select s.swarm_id, s.satisfies, array_agg(s.position::int order by s.position) as positions
-      from unnest(v_seekers) with ordinality as s (
-             call, twin, agent, request_id, outcome, swarm_id, satisfies, lease_end, poll_after, is_due, showed_token,
-             held, position)
-     where s.outcome = 'nothing' and s.twin = s.call
-     group by s.swarm_id, s.satisfies
-  loop
-    -- Positions in v_seekers.
-    v_waiting := v_group.positions;
-    while cardinality(v_waiting) > 0 loop
-      v_drawn := corral.draw_tasks(v_group.swarm_id, v_group.satisfies, cardinality(v_waiting));
-      exit when cardinality(v_drawn) = 0;
-      with given as (
-        update corral.tasks t
-           set state = 'RUNNING', attempt = t.attempt + 1, claimed_at = v_now, progress = null, message = null,
-               agent_id = (v_seekers[v_waiting[array_position(v_drawn, t.id)]]).agent,
-               request_id = (v_seekers[v_waiting[array_position(v_drawn, t.id)]]).request_id
-         where t.id = any (v_drawn) and t.state = 'PENDING'
-        returning t.id
-      )
-      select array_agg(v_waiting[array_position(v_drawn, id)]), array_agg(id) into v_got, v_given from given;
-      v_calls := v_calls || array(select (v_seekers[got]).call from unnest(v_got) with ordinality as g (got, n) order by n);
-      v_tasks := v_tasks || v_given;
-      exit when cardinality(v_got) = cardinality(v_waiting);
-      -- Whoever drew a number that was no use any more, or none, draws again.
-      v_waiting := array(select w from unnest(v_waiting) w where w <> all (coalesce(v_got, '{}')) order by w);
+    for v_group in
+      select array_agg(s.position::int order by s.position) as positions
+        from unnest(v_seekers) with ordinality as s (
+               call, twin, agent, request_id, outcome, swarm_id, satisfies, lease_end, poll_after, is_due,
+               showed_token, held, position)
+       where s.outcome = 'nothing' and s.twin = s.position
+       group by s.swarm_id, s.satisfies
+    loop
+      v_part := corral.give_tasks(v_seekers, v_group.positions, v_now);
+      for v_i in 1 .. cardinality(v_part) loop
+        v_given[v_group.positions[v_i]] := v_part[v_i];
+      end loop;
     end loop;
-  end loop;
+  end if;
   return query
     select s.call, case when t.id is not null and s.outcome = 'nothing' then 'assigned' else s.outcome end,
            t.id, j.id, t.attempt,
@@ -257,52 +328,14 @@ begin
            case when t.id is null then s.poll_after else 0 end, v_now
       from unnest(v_seekers) s
       left join lateral (
-        select x.* from corral.tasks x where x.id = coalesce(s.held, v_tasks[array_position(v_calls, s.twin)]) offset 0
+        select x.* from corral.tasks x where x.id = coalesce(s.held, v_given[s.twin]) offset 0
       ) t on true
       left join lateral (select x.* from corral.jobs x where x.id = corral.job_of(t.id) offset 0) j on true;
-  if cardinality(v_tasks) > 0 then
-    perform corral.start_training(v_tasks);
-  end if;
-end
-$$;
-
--- Sets the projects of jobs that were claimed from for the first time to training; a project that somebody holds is
--- left to the sweep.
-create function corral.start_training(p_tasks bigint[]) returns void
-language plpgsql set search_path = ''
-as $$
-declare
-  v_job bigint;
-begin
-  for v_job in
-    select q.job_id from corral.queue q
-     where q.first_claim_pending and q.job_id in (select corral.job_of(task) from unnest(p_tasks) task)
-  loop
-    perform corral.begin_training(v_job);
-  end loop;
-end
-$$;
-
--- Sets a job's project to training, unless somebody holds it or it is anywhere else by now.
-create function corral.begin_training(p_job bigint) returns void
-language plpgsql set search_path = ''
-as $$
-declare
-  v_project uuid := (select project_id from corral.jobs where id = p_job);
-begin
-  if not corral.try_lock_project(v_project) then
-    return;
-  end if;
-  perform from corral.queue where job_id = p_job and first_claim_pending for no key update skip locked;
-  if found then
-    update public.projects set status = 'training' where id = v_project and status = 'pending_training';
-    update corral.queue set first_claim_pending = false where job_id = p_job;
-  end if;
 end
 $$;
 
 revoke execute on function
-  corral.take_tasks, corral.note_empty, corral.draw_tasks, corral.read_seekers, corral.note_seen,
-  corral.start_training, corral.begin_training, public.request_tasks
+  corral.take_tasks, corral.note_empty, corral.draw_tasks, corral.give_tasks, corral.read_seekers, corral.note_seen,
+  corral.begin_training, public.request_tasks
   from public, anon, authenticated;
 grant execute on function public.request_tasks to service_role;

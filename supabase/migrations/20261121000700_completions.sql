@@ -72,8 +72,10 @@ begin
         case
           when (a.agent).id is null then 'agent_not_found'
           when not corral.may_speak(a.agent, c.token, p_open) then 'unauthorized'
-          when (t.task).state = 'COMPLETED' and (t.task).agent_id = c.agent
-            and (c.attempt is null or c.attempt = (t.task).attempt) then 'completed'
+          when (t.task).agent_id = c.agent and (c.attempt is null or c.attempt = (t.task).attempt)
+            and ((t.task).state = 'COMPLETED' or (t.task).state = 'RUNNING' and j.status = 'RUNNING')
+          -- As nearly always: it can be done, or was done by this very call.
+          then case when (t.task).state = 'COMPLETED' then 'completed' end
           else corral.refuse_attempt(t.task, j.status, c.agent, c.attempt)
         end::corral.completion_outcome,
         j.id, not q.has_tickets
@@ -100,7 +102,8 @@ returns table (
   server_time timestamptz
 )
 language plpgsql security definer set search_path = ''
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
