@@ -20,6 +20,7 @@ export type Database = {
           swarm_id: number;
           token_hash: string | null;
           token_required: boolean;
+          token_shown: boolean;
           is_offline: boolean | null;
         };
         ComputedFields: "is_offline";
@@ -37,6 +38,7 @@ export type Database = {
           swarm_id: number;
           token_hash?: string | null;
           token_required?: boolean;
+          token_shown?: boolean;
         };
         Update: {
           capability_id?: number;
@@ -52,6 +54,7 @@ export type Database = {
           swarm_id?: number;
           token_hash?: string | null;
           token_required?: boolean;
+          token_shown?: boolean;
         };
         Relationships: [
           {

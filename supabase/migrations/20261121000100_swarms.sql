@@ -24,9 +24,9 @@ create table corral.tokens (
 alter table corral.tokens enable row level security;
 comment on column corral.tokens.hash is 'The SHA-256 of the token, which nobody keeps.';
 
--- Makes a swarm with its sequence; answers its id.
+-- Makes a swarm with its sequence, which belongs to whoever owns the functions that draw from it; answers its id.
 create function corral.create_swarm(p_name text, p_owner uuid default null) returns bigint
-language plpgsql set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
 declare
   v_sequence text := format('corral.swarm_turn_%s', replace(gen_random_uuid()::text, '-', ''));
@@ -53,7 +53,7 @@ create trigger swarms_forget after delete on corral.swarms
 -- Makes a token that enrols agents in a swarm, and the swarm too unless there is one of that name. Whoever runs this
 -- sees the token, once: only its hash is kept.
 create function corral.issue_swarm_token(p_swarm text, p_expires_at timestamptz default null) returns text
-language plpgsql set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
 declare
   v_swarm bigint := coalesce((select id from corral.swarms where name = p_swarm), corral.create_swarm(p_swarm));

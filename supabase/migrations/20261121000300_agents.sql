@@ -15,6 +15,7 @@ create table corral.agents (
   ram_total text,
   token_hash bytea,
   token_required boolean not null default false,
+  token_shown boolean not null default false,
   heartbeat_interval_seconds int check (heartbeat_interval_seconds between 1 and 3600),
   status corral.agent_status not null default 'IDLE',
   poll_after_seconds real not null default 10,
@@ -27,8 +28,9 @@ create index agents_owner_id_idx on corral.agents (owner_id);
 create index agents_swarm_id_idx on corral.agents (swarm_id);
 create index users_email_idx on public.users (lower(trim(email)));
 
-comment on column corral.agents.token_required is
-  'Set when the agent enrolled by a swarm token, or once showed its own: its id alone is no credential any more.';
+comment on column corral.agents.token_required is 'Set when the agent enrolled by a swarm token: its id is no credential.';
+comment on column corral.agents.token_shown is
+  'Set once the agent has shown its own token: nobody registers it anew without that one.';
 comment on column corral.agents.heartbeat_interval_seconds is
   'How often the agent says that it beats; its leases last three of these. Null: they last the task''s timeout.';
 comment on column corral.agents.poll_after_seconds is 'When it was last told to come back.';
@@ -79,7 +81,7 @@ create function corral.may_speak(p_agent corral.agents, p_token text, p_open boo
 language sql immutable
 as $$
   select case
-    when p_token is null then p_open and not p_agent.token_required
+    when p_token is null then p_open and not p_agent.token_required and not p_agent.token_shown
     else coalesce(p_agent.token_hash = decode(p_token, 'hex'), false)
   end
 $$;
@@ -127,12 +129,13 @@ begin
   select u.id into v_owner from public.users u
    where lower(trim(u.email)) = lower(trim(p_email)) order by u.created_at limit 1;
   outcome := case
-    when v_swarm is null and v_known.token_required then 'agent_conflict'
+    when v_swarm is null and (v_known.token_required or v_known.token_shown) then 'agent_conflict'
     when v_swarm is null then 'unauthorized'
     when v_owner is null then 'owner_not_found'
     when v_known.id is null then 'created'
     when v_known.owner_id <> v_owner or v_known.swarm_id <> v_swarm then 'agent_conflict'
-    when v_known.token_required and not v_holds_token then 'agent_conflict'
+    -- A token that was never shown may have been lost with the reply that told it.
+    when not v_holds_token and (v_known.token_shown or v_known.token_required and p_token is null) then 'agent_conflict'
     else 'linked'
   end;
   if outcome not in ('created', 'linked') then
@@ -150,7 +153,8 @@ begin
     set capability_id = excluded.capability_id, gpu_model = excluded.gpu_model, ram_total = excluded.ram_total,
         heartbeat_interval_seconds = excluded.heartbeat_interval_seconds, last_seen_at = corral.now(),
         token_hash = case when v_holds_token then a.token_hash else excluded.token_hash end,
-        token_required = a.token_required or excluded.token_required
+        token_required = a.token_required or excluded.token_required,
+        token_shown = a.token_shown or v_holds_token
     -- Two first registrations at once: whoever comes second is judged again.
     where v_known.id is not null;
   if not found then

@@ -34,12 +34,13 @@ declare
   v_last bigint;
 begin
   if p_queue.has_returns then
+    -- Together with the task, or not at all: whoever holds one of them may be about to wait for the other.
     with due as (
-      select task_id from corral.returns
-       where job_id = p_queue.job_id and due_at <= corral.now()
-       order by task_id
+      select r.task_id from corral.returns r join corral.tasks t on t.id = r.task_id and t.state = 'PENDING'
+       where r.job_id = p_queue.job_id and r.due_at <= corral.now()
+       order by r.task_id
        limit p_wanted
-         for update skip locked
+         for no key update skip locked
     ), taken as (
       delete from corral.returns r using due where r.task_id = due.task_id returning r.task_id
     )
@@ -186,7 +187,7 @@ begin
        select (a.agent).last_seen_at < p_now - make_interval(secs => coalesce(
                 (a.agent).heartbeat_interval_seconds, greatest((a.agent).poll_after_seconds, 10)) / 3.0)
                 or p.poll_after > 2 * (a.agent).poll_after_seconds
-                or (c.token is not null and not (a.agent).token_required) as is_due
+                or (c.token is not null and not (a.agent).token_shown) as is_due
      ) d
       left join lateral (
         select t.id from (
@@ -231,7 +232,7 @@ begin
   v_agents := array(
     select a.id from corral.agents a where a.id = any (v_agents) order by a.id for no key update skip locked);
   update corral.agents a
-     set last_seen_at = p_now, poll_after_seconds = s.poll_after, token_required = a.token_required or s.showed_token
+     set last_seen_at = p_now, poll_after_seconds = s.poll_after, token_shown = a.token_shown or s.showed_token
     from (select distinct on (d.agent) d.* from unnest(v_due) d order by d.agent) s
    where a.id = any (v_agents) and s.agent = a.id;
 end
@@ -247,7 +248,9 @@ declare
   v_given bigint[] := array_fill(null::bigint, array[cardinality(p_positions)]);
   -- Places in p_positions that still wait.
   v_waiting int[] := array(select generate_subscripts(p_positions, 1));
+  v_is_alone boolean := cardinality(p_seekers) = 1;
   v_drawn bigint[];
+  v_free bigint[];
   v_got bigint[];
 begin
   loop
@@ -255,12 +258,17 @@ begin
     if cardinality(v_drawn) = 0 then
       return v_given;
     end if;
+    if not v_is_alone then
+      -- Whoever has several tasks waits for none: somebody could wait for him.
+      v_free := array(
+        select t.id from corral.tasks t where t.id = any (v_drawn) and t.state = 'PENDING' for no key update skip locked);
+    end if;
     with given as (
       update corral.tasks t
          set state = 'RUNNING', attempt = t.attempt + 1, claimed_at = p_now, progress = null, message = null,
              agent_id = (p_seekers[p_positions[v_waiting[array_position(v_drawn, t.id)]]]).agent,
              request_id = (p_seekers[p_positions[v_waiting[array_position(v_drawn, t.id)]]]).request_id
-       where t.id = any (v_drawn) and t.state = 'PENDING'
+       where t.id = any (case when v_is_alone then v_drawn else v_free end) and t.state = 'PENDING'
       returning t.id
     )
     select array_agg(id) into v_got from given;

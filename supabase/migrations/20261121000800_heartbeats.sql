@@ -57,7 +57,7 @@ begin
           else 'seen'
         end,
         coalesce(c.status, (a.agent).status), p.poll_after,
-        (a.agent).status <> c.status or (c.token is not null and not (a.agent).token_required)
+        (a.agent).status <> c.status or (c.token is not null and not (a.agent).token_shown)
           or (a.agent).last_seen_at < v_now - make_interval(secs => coalesce(
                (a.agent).heartbeat_interval_seconds, greatest((a.agent).poll_after_seconds, 10)) / 3.0)
           or p.poll_after > 2 * (a.agent).poll_after_seconds,
@@ -75,7 +75,7 @@ begin
     update corral.agents a
        set status = (v_due[array_position(v_agents, a.id)]).status, last_seen_at = v_now,
            poll_after_seconds = (v_due[array_position(v_agents, a.id)]).poll_after,
-           token_required = a.token_required or (v_due[array_position(v_agents, a.id)]).showed_token
+           token_shown = a.token_shown or (v_due[array_position(v_agents, a.id)]).showed_token
      where a.id = any (array(
              select x.id from corral.agents x where x.id = any (v_agents) for no key update skip locked));
   end if;

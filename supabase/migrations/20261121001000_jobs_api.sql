@@ -79,6 +79,9 @@ begin
            not exists (select from public.users where id = v_owner) or v_owner <> coalesce(v_spec.user_id, v_owner))
     then 'user_not_found'
     when v_swarm is null then 'swarm_not_found'
+    -- Whoever has no token has no project of somebody's either: its data would show up in a job that all can see.
+    when v_open and exists (select from public.projects where id = v_spec.project_id and user_id is not null)
+      then 'project_not_found'
     when v_spec.project_id is not null
       then corral.refuse_project(v_spec.project_id, p_user, p_admin, true)::text
   end;

@@ -75,6 +75,10 @@ begin
   end if;
   delete from corral.tasks
    where id between corral.task_id(v_job.id, p_total + 1) and corral.task_id(v_job.id, 9999999);
+  if (select count(*) from corral.tasks
+       where id between corral.task_id(v_job.id, 1) and corral.task_id(v_job.id, p_total)) <> p_total then
+    raise exception 'Cannot publish job %: some of its % tasks were never added.', v_job.id, p_total;
+  end if;
   update corral.jobs
      set status = 'RUNNING', total_tasks = p_total, total_rows = p_rows, published_at = corral.now()
    where id = v_job.id

@@ -87,8 +87,12 @@ declare
   v_job bigint;
   v_lane record;
 begin
-  -- What came back at the very moment at which its job was cancelled.
-  delete from corral.returns r where not exists (select from corral.queue q where q.job_id = r.job_id);
+  -- What came back at the very moment at which its job was cancelled, or was not lost at all.
+  delete from corral.returns where task_id in (
+    select r.task_id from corral.returns r
+     where not exists (select from corral.queue q where q.job_id = r.job_id)
+        or not exists (select from corral.tasks t where t.id = r.task_id and t.state = 'PENDING')
+       for update skip locked);
   for v_job in
     select q.job_id from corral.queue q
      where q.has_returns <> exists (
@@ -257,12 +261,16 @@ create function public.list_known_jobs(p_jobs bigint[]) returns setof bigint
 language sql stable security definer set search_path = ''
 as $$ select id from corral.jobs where id = any (p_jobs) $$;
 
--- Of these gs:// URLs, those that no job refers to.
+-- Of these gs:// URLs, those that no job refers to, and no project that may still become one.
 create function public.list_unreferenced_uploads(p_urls text[]) returns setof text
 language sql stable security definer set search_path = ''
 as $$
-  select url from unnest(p_urls) url
-   where not exists (select from corral.jobs where url in (data_url, code_url, requirements_url))
+  select unnest(p_urls)
+  except
+  select unnest(array[data_url, code_url, requirements_url]) from corral.jobs
+  except
+  select unnest(array[metadata #>> '{training,code_url}', metadata #>> '{training,requirements_url}'])
+    from public.projects where metadata ? 'training'
 $$;
 
 revoke execute on function

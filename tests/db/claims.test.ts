@@ -20,7 +20,6 @@ import {
   taskOf,
 } from "./fleet-scene.ts";
 import { addUser, call, firstOf, secondsBetween } from "./scene.ts";
-import { startBlocked } from "./wait-for-lock.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -406,6 +405,8 @@ describe("what came back", () => {
     await db.sql("update corral.queue set has_returns = true where job_id = $1", [id]);
     expect(await claimTask(db)).toMatchObject({ task: taskId(id, 3) });
     expect(await taskOf(db, task)).toMatchObject({ state: "COMPLETED", attempt: 1 });
+    expect(await taskOf(db, running)).toMatchObject({ state: "RUNNING", attempt: 1 });
+    await sweepTasks(db);
     expect(await db.sql("select from corral.returns where job_id = $1", [id])).toEqual([]);
   });
 });
@@ -498,7 +499,7 @@ describe("a claim waits for nobody", () => {
     expect(await claimTask(db)).toMatchObject({ task });
   });
 
-  test("but for whom it drew the same task with: one of them has it, the other takes the next", async () => {
+  test("nor for whom it drew the same task with: one of them has it, the other takes the next", async () => {
     const { id } = await addJob(db, 2);
     const client = await db.connect();
     const agent = await addAgent(db);
@@ -506,12 +507,24 @@ describe("a claim waits for nobody", () => {
     await client.query("select * from public.request_tasks($1)", [JSON.stringify([{ call: 0, agent }])]);
     // The sweep takes the number for burnt, since the claim has not committed.
     expect(await sweepTasks(db)).toMatchObject({ burnt: 1 });
-    const waiting = await startBlocked<{ task_id: string }>(db, "select * from public.request_tasks($1)", [
-      JSON.stringify([{ call: 0, agent: await addAgent(db) }]),
-    ]);
+    expect(await requestTask(db, await addAgent(db))).toMatchObject({ task_id: taskId(id, 2) });
     await client.query("commit");
-    expect((await waiting.result).task_id).toBe(taskId(id, 2));
     expect(await taskOf(db, taskId(id, 1))).toMatchObject({ agent_id: agent, attempt: 1 });
+  });
+
+  test("not even with several calls that draw what others hold", async () => {
+    const { id } = await addJob(db, 4);
+    const client = await db.connect();
+    await client.query("begin");
+    await client.query("select from corral.tasks where id = $1 for update", [taskId(id, 2)]);
+    const agents = await Promise.all([1, 2, 3].map(() => addAgent(db)));
+    const given = await requestTasks(
+      db,
+      agents.map((agent) => ({ agent })),
+    );
+    expect(given.map(({ task_id }) => task_id).sort()).toEqual([1, 3, 4].map((number) => taskId(id, number)));
+    await client.query("rollback");
+    expect(await sweepTasks(db)).toMatchObject({ burnt: 1 });
   });
 });
 

@@ -157,14 +157,25 @@ describe("the data of a project", () => {
     await addDataset(id, "gs://bucket/raw/a_b_v1.zip");
     await db.sql("update public.datasets set created_at = created_at - interval '1 day' where project_id = $1", [id]);
     await addDataset(id, "gs://bucket/raw/a_b_v2.zip");
-    for (const caller of [ann, "admin", null]) {
+    for (const caller of [ann, "admin"]) {
       expect(await jobRow(await createId(caller, { project_id: id, data_url: null }))).toMatchObject({
         project_id: id,
         data_url: "gs://bucket/raw/a_b_v2.zip",
         owner_id: ann,
       });
     }
-    expect(await create(bob, { project_id: id })).toEqual({ outcome: "project_not_found", job_id: null });
+    for (const caller of [bob, null]) {
+      expect(await create(caller, { project_id: id })).toEqual({ outcome: "project_not_found", job_id: null });
+    }
+  });
+
+  test("that nobody owns is there for callers without a token", async () => {
+    const { id } = await addProject(db, { user_id: null });
+    await addDataset(id, "gs://bucket/raw/a_b_v1.zip");
+    expect(await jobRow(await createId(null, { project_id: id, data_url: null }))).toMatchObject({
+      project_id: id,
+      owner_id: null,
+    });
   });
 
   test("has to be there", async () => {

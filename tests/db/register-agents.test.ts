@@ -92,7 +92,7 @@ describe("an agent's token", () => {
     await register("careful", email, undefined, "careful's token");
     expect(await beat(db, "careful")).toMatchObject({ outcome: "seen" });
     expect(await beat(db, "careful", { token: hashOf("careful's token") })).toMatchObject({ outcome: "seen" });
-    expect((await agentRow("careful")).token_required).toBe(true);
+    expect(await agentRow("careful")).toMatchObject({ token_required: false, token_shown: true });
     expect(await beat(db, "careful")).toMatchObject({ outcome: "unauthorized" });
     expect(await beat(db, "careful", { token: hashOf("another") })).toMatchObject({ outcome: "unauthorized" });
   });
@@ -127,6 +127,17 @@ describe("an agent's token", () => {
 });
 
 describe("a swarm token", () => {
+  test("lets an agent register again whose own token was never shown: the reply that told it may be lost", async () => {
+    const token = await issueToken("lost replies");
+    const email = await addOwner();
+    await register("unlucky", email, token, "lost");
+    expect(await register("unlucky", email)).toMatchObject({ outcome: "agent_conflict" });
+    expect(await register("unlucky", email, token, "second")).toEqual({ outcome: "linked", token_issued: true });
+    expect(await beat(db, "unlucky", { token: hashOf("lost") })).toMatchObject({ outcome: "unauthorized" });
+    expect(await beat(db, "unlucky", { token: hashOf("second") })).toMatchObject({ outcome: "seen" });
+    expect(await register("unlucky", email, token, "third")).toMatchObject({ outcome: "agent_conflict" });
+  });
+
   test("enrols where enrollment is not open, in its swarm, and the agent needs its own token at once", async () => {
     await setOpen(false);
     const token = await issueToken("north");
