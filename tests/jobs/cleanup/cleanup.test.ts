@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cleanUp, type ObjectRegister } from "../../../jobs/cleanup/run.ts";
 import { addJob } from "../../db/fleet-scene.ts";
+import { addProject } from "../../db/scene.ts";
 import { type Lane, startLane } from "../start-lane.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -70,15 +71,17 @@ describe("the job cleanup", () => {
   });
 
   it("deletes an upload that no job refers to after a week", async () => {
-    const names = ["data_url", "code_url", "requirements_url", "none"].map((field) => `uploads/open/1/${field}`);
+    const fields = ["data_url", "code_url", "requirements_url", "training_code", "none"];
+    const names = fields.map((field) => `uploads/open/1/${field}`);
     await Promise.all(names.map(save));
     const urls = names.map((name) => `gs://${lane.bucket.name}/${name}`);
     await addJob(lane.db, 1, { data_url: urls[0], code_url: urls[1], requirements_url: urls[2] });
+    await addProject(lane.db, { metadata: { training: { code_url: urls[3] } } });
     await cleanUpIn(6);
     expect((await lane.bucket.file("uploads/open/1/none").exists())[0]).toBe(true);
     await cleanUpIn(8);
     expect((await lane.listObjects()).filter((object) => object.startsWith("uploads/"))).toEqual(
-      names.slice(0, 3).sort(),
+      names.slice(0, 4).sort(),
     );
   });
 
