@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 const standIns = [
-  "tests/{local,contracts}/{storage,kaggle,cloud-run}/**/*.test.ts",
+  "tests/{local,contracts}/{storage,kaggle,cloud-run,snowflake}/**/*.test.ts",
   "tests/{agent,shared,mutate}/**/*.test.ts",
 ];
 

@@ -7,6 +7,8 @@ export interface BatchOptions<Call, Outcome> {
   isShared: (error: unknown) => boolean;
   maxCalls: number;
   maxInFlight: number;
+  /** How long calls wait for the statements in flight before one more goes beside them. */
+  patienceMs: number;
 }
 
 interface Waiting<Call, Outcome> {
@@ -16,31 +18,40 @@ interface Waiting<Call, Outcome> {
 }
 
 /**
- * Gathers calls: those that arrive while as many statements are in flight as may be share the next one. A call that
- * finds none in its way is sent at once. Each caller gets its own outcome; when a statement fails, its calls are sent
- * again in halves, until whoever made it fail is alone with the error.
+ * Gathers calls: those that arrive while a statement is in flight share the next one. A call that finds none in its way
+ * is sent at once; beside others goes a statement that is full, or whose calls have waited long enough: few large
+ * statements cost far less than many small ones, and one that hangs must not hold up the rest. Each caller gets its own
+ * outcome; when a statement fails, its calls are sent again in halves, until whoever made it fail is alone with the error.
  */
 export function batchCalls<Call, Outcome>(options: BatchOptions<Call, Outcome>): (call: Call) => Promise<Outcome> {
-  const { orderBy, maxCalls, maxInFlight } = options;
+  const { orderBy, maxCalls, maxInFlight, patienceMs } = options;
   const waiting: Waiting<Call, Outcome>[] = [];
   let inFlight = 0;
+  let patience: ReturnType<typeof setTimeout> | undefined;
 
   const sendNext = async () => {
+    clearTimeout(patience);
+    patience = undefined;
     inFlight++;
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, maxCalls).map((one) => ({ ...one, order: orderBy(one.call) }));
-      await settle(
-        batch.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0)),
-        options,
-      );
-    }
+    const batch = waiting.splice(0, maxCalls).map((one) => ({ ...one, order: orderBy(one.call) }));
+    await settle(
+      batch.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0)),
+      options,
+    );
     inFlight--;
+    sendWhatMayGo();
+  };
+
+  const sendWhatMayGo = () => {
+    if (waiting.length === 0 || inFlight >= maxInFlight) return;
+    if (inFlight === 0 || waiting.length >= maxCalls) void sendNext();
+    else patience ??= setTimeout(() => void sendNext(), patienceMs);
   };
 
   return (call) =>
     new Promise((resolve, reject) => {
       waiting.push({ call, resolve, reject });
-      if (inFlight < maxInFlight) void sendNext();
+      sendWhatMayGo();
     });
 }
 

@@ -6,6 +6,8 @@ import { CorralError } from "../../shared/errors.ts";
 
 const MAX_CALLS = 200;
 const MAX_IN_FLIGHT = 2;
+/** Several times what a statement takes. */
+const PATIENCE_MS = 100;
 
 /** The calls of idle and busy fleets, each gathered into statements of its kind. */
 export function createHotCalls(db: Db) {
@@ -26,5 +28,6 @@ function batchByAgent<Call extends Speaker, Outcome>(send: BatchOptions<Call, Ou
     isShared: (error) => error instanceof CorralError && error.code === "database_unavailable",
     maxCalls: MAX_CALLS,
     maxInFlight: MAX_IN_FLIGHT,
+    patienceMs: PATIENCE_MS,
   });
 }

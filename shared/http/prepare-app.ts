@@ -1,15 +1,12 @@
-import type { Hono } from "hono";
+import type { Hono, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { cors } from "hono/cors";
 import { CorralError } from "../errors.ts";
 import type { AppEnv } from "./app-env.ts";
+import { openCors } from "./open-cors.ts";
 import { requestId } from "./request-id.ts";
 import { respondError, respondMethodNotAllowed, respondNotFound } from "./respond-error.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
-const PREFLIGHT_SECONDS = 24 * 3600;
-/** What a browser's script may read of a reply, besides the few that it always may. */
-const EXPOSED = ["x-request-id", "location", "preference-applied", "retry-after", "content-disposition"];
 
 /** A path that takes larger bodies than others do. */
 export interface Upload {
@@ -22,8 +19,8 @@ export interface Upload {
 /** Gives an app what all functions share: request ids, CORS for any origin, a limit for bodies, one error shape. */
 export function prepareApp<Env extends AppEnv>(app: Hono<Env>, uploads: Upload[] = []): void {
   app.use(requestId);
-  app.use(cors({ origin: "*", exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS }));
-  const limit = bodyLimit({ maxSize: MAX_BODY_BYTES });
+  app.use(openCors);
+  const limit = limitBody(MAX_BODY_BYTES);
   const limits = new Map(uploads.map((upload) => [upload.path, uploadLimit(upload)]));
   app.use((c, next) => (limits.get(c.req.path) ?? limit)(c, next));
   app.onError(respondError);
@@ -34,7 +31,17 @@ function uploadLimit({ maxBytes, tooLarge }: Upload) {
   const refuse = () => {
     throw new CorralError("body_too_large", tooLarge);
   };
-  return bodyLimit({ maxSize: maxBytes, onError: refuse });
+  return limitBody(maxBytes, refuse);
+}
+
+/** Hono's limit asks for the body, which makes a stream of it; a length that says that it is small is believed as is. */
+function limitBody(maxSize: number, onError?: () => never): MiddlewareHandler {
+  const limit = bodyLimit({ maxSize, ...(onError && { onError }) });
+  return (c, next) => {
+    const length = c.req.header("content-length");
+    const isKnown = length !== undefined && c.req.header("transfer-encoding") === undefined;
+    return isKnown && Number.parseInt(length, 10) <= maxSize ? next() : limit(c, next);
+  };
 }
 
 /** Answers 405 where a path is known and its method is not; call it when all routes are there. */

@@ -8,6 +8,7 @@ export const requestId = createMiddleware<AppEnv>(async (c, next) => {
   const given = c.req.header("x-request-id");
   const id = given !== undefined && PLAUSIBLE.test(given) ? given : crypto.randomUUID();
   c.set("requestId", id);
-  await next();
+  // Before there is a reply: a header that is added to one costs a copy of it.
   c.header("x-request-id", id);
+  await next();
 });

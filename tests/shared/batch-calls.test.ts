@@ -20,6 +20,7 @@ function batchWords(options: Partial<BatchOptions<string, string>> = {}) {
     isShared: () => false,
     maxCalls: 100,
     maxInFlight: 1,
+    patienceMs: 60_000,
     ...options,
   });
   const sent = () => statements.map(({ calls }) => calls);
@@ -52,12 +53,24 @@ test("calls that arrive while a statement is in flight share the next, in order,
 test("no statement takes more calls than it may, and no more are in flight than may be", async () => {
   const { call, sent, answer } = batchWords({ maxCalls: 2, maxInFlight: 2 });
   const replies = ["a", "b", "c", "d", "e"].map(call);
-  expect(sent()).toEqual([["a"], ["b"]]);
+  expect(sent()).toEqual([["a"], ["b", "c"]]);
   await answer(1, ({ succeed }) => succeed());
   await answer(2, () => undefined);
-  expect(sent()).toEqual([["a"], ["b"], ["c", "d"]]);
-  for (const index of [0, 2, 3]) await answer(index, ({ succeed }) => succeed());
+  expect(sent()).toEqual([["a"], ["b", "c"], ["d", "e"]]);
+  for (const index of [0, 2]) await answer(index, ({ succeed }) => succeed());
   expect(await Promise.all(replies)).toEqual(["A", "B", "C", "D", "E"]);
+});
+
+test("a statement that takes too long does not hold up the calls after it", async () => {
+  const { call, sent, answer } = batchWords({ maxInFlight: 2, patienceMs: 1 });
+  const slow = call("slow");
+  const replies = ["b", "a"].map(call);
+  expect(sent()).toEqual([["slow"]]);
+  await answer(1, ({ succeed }) => succeed());
+  expect(await Promise.all(replies)).toEqual(["B", "A"]);
+  expect(sent()).toEqual([["slow"], ["a", "b"]]);
+  await answer(0, ({ succeed }) => succeed());
+  expect(await slow).toBe("SLOW");
 });
 
 test("after a pause it starts anew", async () => {
@@ -83,6 +96,7 @@ test("of a statement that fails, only the call that made it fail does", async ()
     isShared: () => false,
     maxCalls: 100,
     maxInFlight: 1,
+    patienceMs: 60_000,
   });
   const replies = await Promise.allSettled(["zero", "a", "bad", "c", "d"].map(call));
   expect(replies.map((reply) => (reply.status === "fulfilled" ? reply.value : String(reply.reason)))).toEqual([

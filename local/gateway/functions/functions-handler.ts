@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type FunctionErrorCode, sendFunctionError } from "./function-errors.ts";
 import type { FunctionPool } from "./function-pool.ts";
 import { proxyRequest } from "./proxy-request.ts";
+import { isSmall, proxySmallRequest } from "./proxy-small-request.ts";
 import type { FunctionConfig } from "./read-function-configs.ts";
 import type { ExitCause, FunctionProcess } from "./start-function.ts";
 
@@ -72,7 +73,9 @@ async function call(
     const port = await Promise.race([process.port, limit.reached]);
     if (port === "reached") return "IDLE_TIMEOUT";
     if (port === undefined) return CODE_OF_EXIT[await process.exited];
-    const exchange = proxyRequest({ request, response, path, port, agent: process.agent });
+    const exchange = isSmall(request)
+      ? proxySmallRequest({ request, response, path, port, connections: process.connections })
+      : proxyRequest({ request, response, path, port, agent: process.agent });
     const outcome = await Promise.race([exchange.outcome, limit.reached]);
     if (outcome === "reached") {
       exchange.abort();

@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream";
 import { LOOPBACK } from "../../listen.ts";
+import { endToEnd, forwardedHeaders } from "./end-to-end.ts";
 
 export interface ProxiedRequest {
   request: IncomingMessage;
@@ -25,29 +26,16 @@ export interface Exchange {
   abort(): void;
 }
 
-/** Headers that concern one connection and not the message (RFC 9110, 7.6.1), and what Node answers itself. */
-const PER_CONNECTION = new Set([
-  "connection",
-  "expect",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 /** Passes a request on to a loopback port and its answer back, streaming both bodies. */
 export function proxyRequest({ request, response, path, port, agent }: ProxiedRequest): Exchange {
+  const isChunked = request.headers["transfer-encoding"] !== undefined;
   const upstream = openRequest({
     host: LOOPBACK,
     port,
     agent,
     path,
     method: request.method ?? "GET",
-    headers: forwardedHeaders(request),
+    headers: isChunked ? [...forwardedHeaders(request), "transfer-encoding", "chunked"] : forwardedHeaders(request),
   });
   const outcome = new Promise<ProxyOutcome>((resolve) => {
     upstream.on("response", (answer) => {
@@ -77,29 +65,4 @@ export function proxyRequest({ request, response, path, port, agent }: ProxiedRe
 function dropRest(request: IncomingMessage, upstream: ClientRequest): void {
   request.unpipe(upstream).resume();
   upstream.destroy();
-}
-
-function forwardedHeaders(request: IncomingMessage): string[] {
-  const headers = endToEnd(request.rawHeaders);
-  if (request.headers["transfer-encoding"] !== undefined) headers.push("transfer-encoding", "chunked");
-  headers.push("x-forwarded-for", request.socket.remoteAddress ?? LOOPBACK);
-  headers.push("x-forwarded-proto", "http", "x-forwarded-host", request.headers.host ?? LOOPBACK);
-  return headers;
-}
-
-/** Raw headers, names and values in turn, without those of one connection. */
-function endToEnd(raw: string[]): string[] {
-  const named = new Set<string>();
-  for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]?.toLowerCase() === "connection") {
-      for (const name of (raw[i + 1] ?? "").split(",")) named.add(name.trim().toLowerCase());
-    }
-  }
-  const kept: string[] = [];
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] ?? "";
-    const lower = name.toLowerCase();
-    if (!PER_CONNECTION.has(lower) && !named.has(lower)) kept.push(name, raw[i + 1] ?? "");
-  }
-  return kept;
 }

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Log } from "../../log.ts";
+import { Connections } from "./connections.ts";
 import { denoBinary, denoEnvironment, denoModuleArguments } from "./deno-command.ts";
 import type { FunctionConfig } from "./read-function-configs.ts";
 import { DRAIN_COMMAND, MEMORY_LIMIT_BYTES, MEMORY_LIMIT_EXIT_CODE, READY_MARK } from "./runtime-protocol.ts";
@@ -24,6 +25,8 @@ export interface FunctionProcess {
   exited: Promise<ExitCause>;
   /** Keeps connections to this process open between requests. */
   agent: Agent;
+  /** The same for requests that are small. */
+  connections: Connections;
   /** Lets it finish what is under way for so many milliseconds, then kills it; resolves once it is gone. */
   stop(graceMs: number): Promise<void>;
 }
@@ -51,11 +54,13 @@ export function startFunction(config: FunctionConfig, host: FunctionHost): Funct
     child.once("error", (error) => host.log(`cannot start Deno: ${error.message}`));
     child.once("close", (code, signal) => {
       agent.destroy();
+      connections.close();
       const memory = code === MEMORY_LIMIT_EXIT_CODE || (heapWasFull && signal !== null);
       resolve(memory ? "memory" : listening ? "crash" : "boot");
     });
   });
   const agent = new Agent({ keepAlive: true, noDelay: true });
+  const connections = new Connections();
   const port = new Promise<number | undefined>((resolve) => {
     eachLine(child.stdout, (line) => {
       const mark = line.indexOf(READY_MARK);
@@ -70,7 +75,15 @@ export function startFunction(config: FunctionConfig, host: FunctionHost): Funct
     heapWasFull ||= line.includes("Fatal JavaScript out of memory");
     host.log(line);
   });
-  return { name: config.name, pid: child.pid, port, exited, agent, stop: (graceMs) => stop(child, exited, graceMs) };
+  return {
+    name: config.name,
+    pid: child.pid,
+    port,
+    exited,
+    agent,
+    connections,
+    stop: (graceMs) => stop(child, exited, graceMs),
+  };
 }
 
 function denoArguments(config: FunctionConfig, projectDir: string): string[] {

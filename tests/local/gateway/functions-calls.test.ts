@@ -56,6 +56,13 @@ const ABANDONED = `Deno.serve((request) => {
   return new Promise(() => {});
 });`;
 
+/** With its length, or in chunks of no known number. */
+const LARGE = `Deno.serve((request) => {
+  const bytes = new Uint8Array(20_000_000).map((_, index) => index % 251);
+  const body = request.url.endsWith("/sized") ? bytes : new Blob([bytes]).stream();
+  return new Response(body, { headers: { "content-type": "application/octet-stream" } });
+});`;
+
 let beacon: Beacon;
 let functions: ServedFunctions;
 
@@ -69,6 +76,7 @@ beforeAll(async () => {
       "stream-in": STREAM_IN,
       "stream-out": STREAM_OUT,
       early: EARLY,
+      large: LARGE,
       abandoned: ABANDONED,
     },
     { verifyJwt: ["preflight"], env: { BEACON: beacon.url } },
@@ -136,6 +144,21 @@ describe("a call through the gateway", () => {
     expect(await reader?.read()).toEqual({ done: false, value: "second" });
     expect(await reader?.read()).toEqual({ done: true, value: undefined });
   });
+
+  test.each(["sized", "streamed"])(
+    "brings a large answer back whole to a client that reads slowly: %s",
+    async (how) => {
+      const response = await fetch(`${functions.url}/large/${how}`);
+      expect(response.headers.has("content-length")).toBe(how === "sized");
+      let bytes = 0;
+      for await (const piece of response.body ?? []) {
+        if (piece.some((byte: number, index: number) => byte !== (bytes + index) % 251))
+          throw new Error(`Wrong after ${bytes}`);
+        bytes += piece.length;
+      }
+      expect(bytes).toBe(20_000_000);
+    },
+  );
 
   test("may be answered before its body was read, and its connection still serves the next call", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
