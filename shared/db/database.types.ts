@@ -832,6 +832,17 @@ export type Database = {
         Returns: undefined;
       };
       close_queue: { Args: { p_job: number }; Returns: undefined };
+      complete_task: {
+        Args: { p_call: Json; p_now: string };
+        Returns: {
+          call: number;
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["completion_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+          settle: boolean;
+        }[];
+      };
       count_fleet: { Args: Record<PropertyKey, never>; Returns: undefined };
       count_tasks: {
         Args: {
@@ -1105,6 +1116,16 @@ export type Database = {
       };
       put_away_tasks: { Args: Record<PropertyKey, never>; Returns: number };
       read_secret: { Args: { p_name: string }; Returns: string };
+      read_seeker: {
+        Args: { p_call: Json; p_now: string };
+        Returns: Database["corral"]["CompositeTypes"]["seeker"];
+        SetofOptions: {
+          from: "*";
+          to: "seeker";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       read_seekers: {
         Args: { p_calls: Json; p_now: string };
         Returns: Database["corral"]["CompositeTypes"]["seeker"][];
@@ -1191,6 +1212,23 @@ export type Database = {
           >;
         };
         Returns: boolean;
+      };
+      serve_seeker: {
+        Args: { p_now: string; p_seeker: Database["corral"]["CompositeTypes"]["seeker"] };
+        Returns: {
+          attempt: number;
+          call: number;
+          chunk: string;
+          code_url: string;
+          job_id: number;
+          lease_expires_at: string;
+          outcome: Database["corral"]["Enums"]["assignment_outcome"];
+          poll_after_seconds: number;
+          requirements_url: string;
+          server_time: string;
+          task_id: number;
+          task_timeout_seconds: number;
+        }[];
       };
       settle_jobs: { Args: Record<PropertyKey, never>; Returns: number };
       store_kaggle_credentials: { Args: { p_credentials: Json; p_project: string }; Returns: undefined };

@@ -145,6 +145,61 @@ begin
 end
 $$;
 
+-- The same as read_seekers for one call, in plain look-ups: one big statement costs more to start than all of these.
+create function corral.read_seeker(p_call jsonb, p_now timestamptz) returns corral.seeker
+language plpgsql set search_path = ''
+as $$
+declare
+  v_seeker corral.seeker;
+  v_agent corral.agents;
+  v_token text := p_call ->> 'token';
+  v_open boolean;
+  v_poll_after real;
+begin
+  v_seeker.call := (p_call ->> 'call')::int;
+  v_seeker.twin := 1;
+  v_seeker.agent := p_call ->> 'agent';
+  v_seeker.request_id := p_call ->> 'request_id';
+  v_seeker.showed_token := v_token is not null;
+  perform pg_advisory_xact_lock(hashtextextended(v_seeker.agent, 0));
+  select r.open_enrollment, r.poll_after into v_open, v_poll_after from corral.reception r;
+  v_seeker.poll_after := corral.jitter(v_poll_after);
+  select * into v_agent from corral.agents where id = v_seeker.agent;
+  if not found then
+    v_seeker.outcome := 'agent_not_found';
+    return v_seeker;
+  elsif not corral.may_speak(v_agent, v_token, v_open) then
+    v_seeker.outcome := 'unauthorized';
+    return v_seeker;
+  end if;
+  v_seeker.swarm_id := v_agent.swarm_id;
+  v_seeker.is_due := v_agent.last_seen_at < p_now - make_interval(
+      secs => coalesce(v_agent.heartbeat_interval_seconds, greatest(v_agent.poll_after_seconds, 10)) / 3.0)
+    or v_seeker.poll_after > 2 * v_agent.poll_after_seconds
+    or (v_token is not null and not v_agent.token_shown);
+  if v_agent.heartbeat_interval_seconds is not null then
+    v_seeker.lease_end := case when v_seeker.is_due then p_now else v_agent.last_seen_at end
+      + make_interval(secs => 3 * v_agent.heartbeat_interval_seconds);
+  end if;
+  select t.id into v_seeker.held
+    from (
+      select id, state, request_id, claimed_at from corral.tasks
+       where agent_id = v_seeker.agent order by claimed_at desc limit 32
+    ) t
+   where t.state = 'RUNNING' and (v_seeker.request_id is null or t.request_id = v_seeker.request_id)
+     and (select j.status from corral.jobs j where j.id = corral.job_of(t.id)) = 'RUNNING'
+   order by t.claimed_at desc
+   limit 1;
+  if found then
+    v_seeker.outcome := 'assigned';
+  else
+    v_seeker.outcome := 'nothing';
+    select satisfies into v_seeker.satisfies from corral.capabilities where id = v_agent.capability_id;
+  end if;
+  return v_seeker;
+end
+$$;
+
 -- Reads who asks, whether he may, and what he holds already: by the same request id, or whatever he has when he gave
 -- none. Such a task is given to him again, since it was the reply that got lost. Two calls of one agent wait for each
 -- other, so that the second sees what the first was given.
@@ -159,13 +214,9 @@ declare
   v_position int;
 begin
   select r.open_enrollment, r.poll_after into v_open, v_poll_after from corral.reception r;
-  if jsonb_array_length(p_calls) = 1 then
-    perform pg_advisory_xact_lock(hashtextextended(p_calls -> 0 ->> 'agent', 0));
-  else
-    perform pg_advisory_xact_lock(key) from (
-      select distinct hashtextextended(c.agent, 0) as key from jsonb_to_recordset(p_calls) as c (agent text) order by 1
-    ) locks;
-  end if;
+  perform pg_advisory_xact_lock(key) from (
+    select distinct hashtextextended(c.agent, 0) as key from jsonb_to_recordset(p_calls) as c (agent text) order by 1
+  ) locks;
   v_seekers := array(
     select (
         c.call, 1, c.agent, c.request_id,
@@ -200,20 +251,18 @@ begin
          limit 1
       ) held on true
      order by c.call);
-  if cardinality(v_seekers) > 1 then
-    for v_twins in
-      select array_agg(position::int order by position) as positions
-        from jsonb_to_recordset(p_calls) as c (call int, agent text, token text, request_id text)
-        join unnest(v_seekers) with ordinality as s (
-               call, twin, agent, request_id, outcome, swarm_id, satisfies, lease_end, poll_after, is_due,
-               showed_token, held, position) on s.call = c.call
-       group by c.agent, c.request_id, c.token
-    loop
-      foreach v_position in array v_twins.positions loop
-        v_seekers[v_position].twin := v_twins.positions[1];
-      end loop;
+  for v_twins in
+    select array_agg(position::int order by position) as positions
+      from jsonb_to_recordset(p_calls) as c (call int, agent text, token text, request_id text)
+      join unnest(v_seekers) with ordinality as s (
+             call, twin, agent, request_id, outcome, swarm_id, satisfies, lease_end, poll_after, is_due,
+             showed_token, held, position) on s.call = c.call
+     group by c.agent, c.request_id, c.token
+  loop
+    foreach v_position in array v_twins.positions loop
+      v_seekers[v_position].twin := v_twins.positions[1];
     end loop;
-  end if;
+  end loop;
   return v_seekers;
 end
 $$;
@@ -248,7 +297,6 @@ declare
   v_given bigint[] := array_fill(null::bigint, array[cardinality(p_positions)]);
   -- Places in p_positions that still wait.
   v_waiting int[] := array(select generate_subscripts(p_positions, 1));
-  v_is_alone boolean := cardinality(p_seekers) = 1;
   v_drawn bigint[];
   v_free bigint[];
   v_got bigint[];
@@ -258,17 +306,15 @@ begin
     if cardinality(v_drawn) = 0 then
       return v_given;
     end if;
-    if not v_is_alone then
-      -- Whoever has several tasks waits for none: somebody could wait for him.
-      v_free := array(
-        select t.id from corral.tasks t where t.id = any (v_drawn) and t.state = 'PENDING' for no key update skip locked);
-    end if;
+    -- Whoever has several tasks waits for none: somebody could wait for him.
+    v_free := array(
+      select t.id from corral.tasks t where t.id = any (v_drawn) and t.state = 'PENDING' for no key update skip locked);
     with given as (
       update corral.tasks t
          set state = 'RUNNING', attempt = t.attempt + 1, claimed_at = p_now, progress = null, message = null,
              agent_id = (p_seekers[p_positions[v_waiting[array_position(v_drawn, t.id)]]]).agent,
              request_id = (p_seekers[p_positions[v_waiting[array_position(v_drawn, t.id)]]]).request_id
-       where t.id = any (case when v_is_alone then v_drawn else v_free end) and t.state = 'PENDING'
+       where t.id = any (v_free)
       returning t.id
     )
     select array_agg(id) into v_got from given;
@@ -286,6 +332,55 @@ begin
 end
 $$;
 
+-- What one agent gets that asks, in plain statements.
+create function corral.serve_seeker(p_seeker corral.seeker, p_now timestamptz)
+returns table (
+  call int, outcome corral.assignment_outcome, task_id bigint, job_id bigint, attempt int,
+  lease_expires_at timestamptz, task_timeout_seconds int, chunk text, code_url text, requirements_url text,
+  poll_after_seconds real, server_time timestamptz
+)
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_drawn bigint[];
+  v_claimed_at timestamptz;
+begin
+  call := p_seeker.call;
+  outcome := p_seeker.outcome;
+  poll_after_seconds := p_seeker.poll_after;
+  server_time := p_now;
+  if p_seeker.is_due then
+    perform corral.note_seen(array[p_seeker], p_now);
+  end if;
+  if outcome = 'assigned' then
+    select t.id, t.attempt, t.chunk, t.claimed_at into task_id, attempt, chunk, v_claimed_at
+      from corral.tasks t where t.id = p_seeker.held;
+  end if;
+  while outcome = 'nothing' loop
+    v_drawn := corral.draw_tasks(p_seeker.swarm_id, p_seeker.satisfies, 1);
+    exit when cardinality(v_drawn) = 0;
+    update corral.tasks t
+       set state = 'RUNNING', attempt = t.attempt + 1, claimed_at = p_now, progress = null, message = null,
+           agent_id = p_seeker.agent, request_id = p_seeker.request_id
+     where t.id = v_drawn[1] and t.state = 'PENDING'
+    returning t.id, t.attempt, t.chunk, t.claimed_at into task_id, attempt, chunk, v_claimed_at;
+    -- A number that was no use any more: draw again.
+    if found then
+      outcome := 'assigned';
+    end if;
+  end loop;
+  if task_id is not null then
+    poll_after_seconds := 0;
+    select j.id, j.task_timeout_seconds, j.code_url, j.requirements_url
+      into job_id, task_timeout_seconds, code_url, requirements_url
+      from corral.jobs j where j.id = corral.job_of(task_id);
+    lease_expires_at := least(v_claimed_at + make_interval(secs => task_timeout_seconds), p_seeker.lease_end);
+  end if;
+  return next;
+end
+$$;
+
 -- Gives each agent that asks its next task, all in one statement.
 create function public.request_tasks(p_calls jsonb)
 returns table (
@@ -300,34 +395,30 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := corral.now();
-  v_seekers corral.seeker[] := corral.read_seekers(p_calls, v_now);
+  v_seekers corral.seeker[];
   v_given bigint[];
   v_group record;
   v_part bigint[];
 begin
-  if cardinality(v_seekers) = 1 then
-    if (v_seekers[1]).is_due then
-      perform corral.note_seen(v_seekers, v_now);
-    end if;
-    if (v_seekers[1]).outcome = 'nothing' then
-      v_given := corral.give_tasks(v_seekers, '{1}', v_now);
-    end if;
-  else
-    perform corral.note_seen(v_seekers, v_now);
-    for v_group in
-      select array_agg(s.position::int order by s.position) as positions
-        from unnest(v_seekers) with ordinality as s (
-               call, twin, agent, request_id, outcome, swarm_id, satisfies, lease_end, poll_after, is_due,
-               showed_token, held, position)
-       where s.outcome = 'nothing' and s.twin = s.position
-       group by s.swarm_id, s.satisfies
-    loop
-      v_part := corral.give_tasks(v_seekers, v_group.positions, v_now);
-      for v_i in 1 .. cardinality(v_part) loop
-        v_given[v_group.positions[v_i]] := v_part[v_i];
-      end loop;
-    end loop;
+  if jsonb_array_length(p_calls) = 1 then
+    return query select * from corral.serve_seeker(corral.read_seeker(p_calls -> 0, v_now), v_now);
+    return;
   end if;
+  v_seekers := corral.read_seekers(p_calls, v_now);
+  perform corral.note_seen(v_seekers, v_now);
+  for v_group in
+    select array_agg(s.position::int order by s.position) as positions
+      from unnest(v_seekers) with ordinality as s (
+             call, twin, agent, request_id, outcome, swarm_id, satisfies, lease_end, poll_after, is_due,
+             showed_token, held, position)
+     where s.outcome = 'nothing' and s.twin = s.position
+     group by s.swarm_id, s.satisfies
+  loop
+    v_part := corral.give_tasks(v_seekers, v_group.positions, v_now);
+    for v_i in 1 .. cardinality(v_part) loop
+      v_given[v_group.positions[v_i]] := v_part[v_i];
+    end loop;
+  end loop;
   return query
     select s.call, case when t.id is not null and s.outcome = 'nothing' then 'assigned' else s.outcome end,
            t.id, j.id, t.attempt,
@@ -343,7 +434,8 @@ end
 $$;
 
 revoke execute on function
-  corral.take_tasks, corral.note_empty, corral.draw_tasks, corral.give_tasks, corral.read_seekers, corral.note_seen,
+  corral.take_tasks, corral.note_empty, corral.draw_tasks, corral.give_tasks, corral.serve_seeker, corral.read_seeker,
+  corral.read_seekers, corral.note_seen,
   corral.begin_training, public.request_tasks
   from public, anon, authenticated;
 grant execute on function public.request_tasks to service_role;
