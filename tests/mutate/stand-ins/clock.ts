@@ -15,8 +15,8 @@ export const clockMutants: StandInMutant[] = [
   {
     title: "corral.now goes on during a transaction",
     file: FILE,
-    find: "language sql stable set search_path = ''\nas $$ select pg_catalog.now() $$;",
-    replace: "language sql volatile set search_path = ''\nas $$ select pg_catalog.clock_timestamp() $$;",
+    find: "language sql stable\nas $$ select pg_catalog.now() $$;",
+    replace: "language sql volatile\nas $$ select pg_catalog.clock_timestamp() $$;",
     tests,
   },
 ];

@@ -253,9 +253,9 @@ export const functionsMutants: StandInMutant[] = [
   },
   {
     title: "Functions: the caller's headers do not reach the function",
-    file: PROXY,
+    file: "local/gateway/functions/end-to-end.ts",
     find: "const headers = endToEnd(request.rawHeaders);",
-    replace: 'const headers = ["host", "127.0.0.1"];',
+    replace: 'const headers = ["host", "127.0.0.1", "content-length", request.headers["content-length"] ?? "0"];',
     tests: calls,
   },
 ];

@@ -24,7 +24,7 @@ export const signedUrlMutants: StandInMutant[] = [
   {
     title: "Signed URLs: any signature will do",
     file: VERIFY,
-    find: 'if (candidates.some(({ text }) => createVerify("RSA-SHA256").update(text).verify(this.#key, signature))) return;',
+    find: "if (candidates.some(({ text }) => signer.holds(text, day, signature))) return;",
     replace: "if (candidates.length > 0 && signature.length > 0) return;",
     tests,
   },
@@ -57,9 +57,16 @@ export const signedUrlMutants: StandInMutant[] = [
     tests,
   },
   {
+    title: "Signed URLs: any HMAC signature will do",
+    file: VERIFY,
+    find: "return signature.length === expected.length && timingSafeEqual(signature, expected);",
+    replace: "return signature.length === expected.length;",
+    tests: ["tests/shared/cloud/sign-url.test.ts"],
+  },
+  {
     title: "Signed URLs: another account's credential is accepted",
     file: VERIFY,
-    find: 'if (read("X-Goog-Credential") !== `${this.#email}/${scope}`) {',
+    find: 'if (read("X-Goog-Credential") !== `${signer.id}/${scope}`) {',
     replace: 'if (!read("X-Goog-Credential").endsWith(scope)) {',
     tests,
   },
