@@ -116,6 +116,53 @@ const ERRORS = {
   results_not_tabular: { status: 422, detail: "The results are no tables that can be joined" },
   results_not_averageable: { status: 422, detail: "The results are no models that can be averaged" },
   unsafe_pickle: { status: 422, detail: "A model's file asks for code to be run" },
+  // The data lane: who calls
+  rate_limited: { status: 429, detail: "Too many requests" },
+  token_not_found: { status: 404, detail: "Token not found", sqlstate: "ZC101" },
+  admins_only: { status: 403, detail: "This is for admins", sqlstate: "ZC102" },
+
+  // Tables and their syncs
+  table_not_found: { status: 404, detail: "Table not found", sqlstate: "ZC111" },
+  table_ambiguous: { status: 409, detail: "Several tables have that name: say which schema", sqlstate: "ZC112" },
+  table_not_synced: { status: 409, detail: "The table has no snapshot yet", sqlstate: "ZC113" },
+  table_not_in_source: { status: 404, detail: "Table not found in Snowflake", sqlstate: "ZC114" },
+  invalid_columns: { status: 422, detail: "The table has no such columns", sqlstate: "ZC115" },
+  grant_not_found: { status: 404, detail: "The table is not granted to that swarm", sqlstate: "ZC116" },
+  sync_not_found: { status: 404, detail: "Sync not found", sqlstate: "ZC121" },
+  sync_running: { status: 409, detail: "A sync of the table is running", sqlstate: "ZC122" },
+  sync_over: { status: 409, detail: "The sync is over", sqlstate: "ZC123" },
+  invalid_sync: { status: 422, detail: "The sync's options do not fit together", sqlstate: "ZC124" },
+  invalid_schedule: { status: 422, detail: "That is no cron expression", sqlstate: "ZC125" },
+  run_not_found: { status: 404, detail: "Task not found", sqlstate: "ZC126" },
+  source_unavailable: { status: 503, detail: "Snowflake could not be asked in time", retryAfterSeconds: 5 },
+
+  // Queries and artifacts
+  too_many_queries: { status: 429, detail: "Too many queries at once", sqlstate: "ZC131", retryAfterSeconds: 1 },
+  query_not_found: { status: 404, detail: "Query not found", sqlstate: "ZC132" },
+  query_over: { status: 409, detail: "The query is over", sqlstate: "ZC133" },
+  query_not_finished: { status: 409, detail: "The query is not finished", retryAfterSeconds: 1 },
+  query_failed: { status: 409, detail: "The query failed" },
+  result_gone: { status: 410, detail: "The result was deleted" },
+  artifact_not_found: { status: 404, detail: "Artifact not found", sqlstate: "ZC141" },
+  artifact_too_large: { status: 413, detail: "The artifact is too large" },
+  artifact_not_uploaded: { status: 409, detail: "The artifact's content is not there yet" },
+
+  // How a query fails
+  sql_error: { status: 422, detail: "The query is wrong" },
+  sql_not_allowed: { status: 403, detail: "The query asks for what queries may not do" },
+  query_timeout: { status: 422, detail: "The query took too long" },
+  query_memory: { status: 422, detail: "The query needs more memory than it may have" },
+  result_too_large: { status: 422, detail: "The query's result is larger than it may be" },
+  runner_died: { status: 503, detail: "The query's runner died" },
+
+  // How a sync fails
+  snowflake_unauthorized: { status: 502, detail: "Snowflake does not accept the credentials" },
+  snowflake_unavailable: { status: 503, detail: "Snowflake does not answer" },
+  snowflake_error: { status: 502, detail: "Snowflake refused a statement" },
+  certificate_mismatch: { status: 502, detail: "What arrived is not what Snowflake has" },
+  snapshot_unreadable: { status: 502, detail: "The last snapshot cannot be read" },
+  column_unsupported: { status: 422, detail: "The table has a column that a snapshot cannot hold" },
+  sync_timeout: { status: 502, detail: "The sync took too long" },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
