@@ -6,11 +6,19 @@ export interface Ports {
   storage: number;
   cloudRun: number;
   kaggle: number;
+  snowflake: number;
 }
 
 /** The gateway and Postgres listen where the Supabase CLI's own local stack does. */
-const FIXED_PORTS: Ports = { gateway: 54321, postgres: 54322, storage: 54331, cloudRun: 54332, kaggle: 54333 };
-export const FREE_PORTS: Ports = { gateway: 0, postgres: 0, storage: 0, cloudRun: 0, kaggle: 0 };
+const FIXED_PORTS: Ports = {
+  gateway: 54321,
+  postgres: 54322,
+  storage: 54331,
+  cloudRun: 54332,
+  kaggle: 54333,
+  snowflake: 54334,
+};
+export const FREE_PORTS: Ports = { gateway: 0, postgres: 0, storage: 0, cloudRun: 0, kaggle: 0, snowflake: 0 };
 
 export interface CloudOptions {
   /** Folder of everything that outlives a stop; relative to the working directory. */

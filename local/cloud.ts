@@ -14,11 +14,14 @@ import type { Log } from "./log.ts";
 import { openDatabase, type RestartableWorker } from "./open-database.ts";
 import { type Account, configure, createAccounts } from "./seed-cloud.ts";
 import { claimDataFolder } from "./single-instance.ts";
+import { type RunningSnowflake, startSnowflake } from "./snowflake/start-snowflake.ts";
 import { startStorage } from "./storage/start-storage.ts";
 
 export const BUCKET = "corral-local";
 /** The Kaggle login of the local cloud's own jobs. */
 const KAGGLE_LOGIN = { username: "corral", key: "local-kaggle-key" };
+/** The Snowflake login of the local cloud's own jobs; the tables are in the database CORRAL, schema PUBLIC. */
+const SNOWFLAKE = { account: "local", user: "CORRAL", password: "local-snowflake-password", database: "CORRAL" };
 
 /** What `npm start -- --json` prints; scripts rely on these names. */
 export interface CloudInfo {
@@ -33,6 +36,8 @@ export interface CloudInfo {
   bucket: string;
   cloud_run_endpoint: string;
   kaggle_endpoint: string;
+  snowflake_url: string;
+  snowflake: typeof SNOWFLAKE;
 }
 
 export interface Cloud {
@@ -42,6 +47,7 @@ export interface Cloud {
   /** What plays pg_net's background worker; an existing Postgres has its own. */
   pgNet?: RestartableWorker;
   kaggle: RunningKaggle;
+  snowflake: RunningSnowflake;
   /** The process ids of the job containers that run now. */
   containerPids(): number[];
   /** The process ids of the functions that run now. */
@@ -93,6 +99,15 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
     }),
   );
   const kaggle = own(await startKaggle({ port: ports.kaggle, users: [KAGGLE_LOGIN], log: logs("kaggle") }));
+  const snowflake = own(
+    await startSnowflake({
+      port: ports.snowflake,
+      dir: join(dataDir, "snowflake"),
+      users: [{ login: SNOWFLAKE.user, password: SNOWFLAKE.password }],
+      storage: { url: storage.url, bucket: BUCKET },
+      log: logs("snowflake"),
+    }),
+  );
   const cloudRun = await startCloudRun({
     port: ports.cloudRun,
     serviceAccount,
@@ -142,6 +157,13 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
     KAGGLE_API_URL: `${kaggle.url}/v1`,
     KAGGLE_USERNAME: KAGGLE_LOGIN.username,
     KAGGLE_KEY: KAGGLE_LOGIN.key,
+    SNOWFLAKE_URL: snowflake.url,
+    SNOWFLAKE_ACCOUNT: SNOWFLAKE.account,
+    SNOWFLAKE_USER: SNOWFLAKE.user,
+    SNOWFLAKE_PASSWORD: SNOWFLAKE.password,
+    SNOWFLAKE_DATABASE: SNOWFLAKE.database,
+    SNOWFLAKE_STORAGE_INTEGRATION: "CORRAL_STORAGE",
+    DATABASE_URL: database.url,
   });
   const accounts = await createAccounts(gateway.url, keys.serviceRoleKey);
 
@@ -157,10 +179,13 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
       bucket: BUCKET,
       cloud_run_endpoint: cloudRun.url,
       kaggle_endpoint: kaggle.url,
+      snowflake_url: snowflake.url,
+      snowflake: SNOWFLAKE,
     },
     adminUrl: database.adminUrl,
     ...(database.pgNet === undefined ? {} : { pgNet: database.pgNet }),
     kaggle,
+    snowflake,
     containerPids: cloudRun.containerPids,
     functionPids: () => gateway.functionPids(),
     restartGateway: async () => {
@@ -173,5 +198,5 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
 }
 
 async function forget(dataDir: string): Promise<void> {
-  for (const part of ["keys.json", "storage"]) await rm(join(dataDir, part), { recursive: true, force: true });
+  for (const part of ["keys.json", "storage", "snowflake"]) await rm(join(dataDir, part), { recursive: true, force: true });
 }

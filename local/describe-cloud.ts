@@ -9,6 +9,7 @@ export function describeCloud(info: CloudInfo): string {
     ["Cloud Storage", `${info.storage_endpoint}  bucket ${info.bucket}`],
     ["Cloud Run", info.cloud_run_endpoint],
     ["Kaggle", info.kaggle_endpoint],
+    ["Snowflake", `${info.snowflake_url}  user ${info.snowflake.user}  password ${info.snowflake.password}`],
     ["anon key", info.anon_key],
     ["service_role key", info.service_role_key],
     ["Admin", `${info.admin.email}  password ${info.admin.password}`],

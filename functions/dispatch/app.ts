@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { validator } from "hono/validator";
 import type { CloudRun } from "../../shared/cloud/cloud-run.ts";
-import { type DispatchReply, dispatchRequest } from "../../shared/contract/dispatch.ts";
+import type { SignUrl } from "../../shared/cloud/sign-url.ts";
+import { type AnchorReply, type DispatchReply, dispatchRequest } from "../../shared/contract/dispatch.ts";
 import { toFieldFaults } from "../../shared/contract/validation.ts";
 import type { Db } from "../../shared/db/connect-db.ts";
 import { claimRun } from "../../shared/db/runs.ts";
@@ -10,11 +11,14 @@ import type { AppEnv } from "../../shared/http/app-env.ts";
 import { prepareApp, refuseOtherMethods } from "../../shared/http/prepare-app.ts";
 import { InvalidRequest } from "../../shared/http/respond-error.ts";
 import { sameSecret } from "../../shared/http/same-secret.ts";
+import { anchorSeals } from "./anchor-seals.ts";
 import { launchRun } from "./launch-run.ts";
 
 export interface Deps {
   db: Db;
   cloudRun: CloudRun;
+  /** Signs URLs of the bucket. */
+  sign: SignUrl;
   dispatchSecret: string;
   /** Keeps the function alive until the promise settles, after its reply. */
   waitUntil: (work: Promise<unknown>) => void;
@@ -26,8 +30,8 @@ const requestBody = validator("json", (received) => {
   return parsed.data;
 });
 
-/** Claims the run that Postgres announced and launches its container. */
-export function createApp({ db, cloudRun, dispatchSecret, waitUntil }: Deps) {
+/** Does what Postgres asks for: launches the container of a run, and keeps the heads of the audit trail in the bucket. */
+export function createApp({ db, cloudRun, sign, dispatchSecret, waitUntil }: Deps) {
   const app = new Hono<AppEnv>({ strict: false });
   prepareApp(app);
   app.use(async (c, next) => {
@@ -44,6 +48,9 @@ export function createApp({ db, cloudRun, dispatchSecret, waitUntil }: Deps) {
     waitUntil(launchRun({ db, cloudRun }, { ...claim, runId: run_id }));
     return c.json<DispatchReply, 202>({ outcome: "launching", run_id, attempt: claim.attempt }, 202);
   });
+  app.post("/dispatch/anchor", async (c) =>
+    c.json<AnchorReply, 200>({ anchored: await anchorSeals({ db, sign }) }, 200),
+  );
   refuseOtherMethods(app);
   return app;
 }

@@ -1,4 +1,5 @@
 import type { Bucket, File } from "@google-cloud/storage";
+import { sealOf } from "../../shared/audit/anchor-object.ts";
 import { jobOf, runOf } from "../run-folder.ts";
 import { isNotFound, isPreconditionFailed } from "../storage-failure.ts";
 
@@ -12,6 +13,14 @@ export interface ObjectRegister {
   listUnreferenced(urls: string[]): Promise<string[]>;
   /** Of these gs:// URLs, those that no job refers to. */
   listUnreferencedUploads(urls: string[]): Promise<string[]>;
+  /** Of these folders below snapshots/, those of no snapshot and of no sync that is under way. */
+  listUnreferencedSnapshots(folders: string[]): Promise<string[]>;
+  /** Of these objects, those of no artifact. */
+  listUnreferencedArtifacts(objects: string[]): Promise<string[]>;
+  /** Of these queries, those that are forgotten. */
+  listForgottenQueries(queries: string[]): Promise<string[]>;
+  /** Of these seals of the audit trail, those that are forgotten. */
+  listForgottenSeals(seals: number[]): Promise<number[]>;
 }
 
 export interface CleanupOptions {
@@ -23,63 +32,66 @@ export interface CleanupOptions {
   onDeleted: (bytes: number) => void;
 }
 
+/** An object is left alone for so long after it was last written, so that nobody's work in progress is lost. */
 const DAY_MS = 24 * 3600 * 1000;
-/** A folder is left alone for a day after its last object was written. */
-const FOLDER_GRACE_MS = DAY_MS;
 /** What nobody refers to any more may well be wanted again; moving it anew costs more than a week of keeping it. */
-const OBJECT_GRACE_MS = 7 * DAY_MS;
+const WEEK_MS = 7 * DAY_MS;
 const PAGE_SIZE = 500;
 
-/** Deletes what nothing needs: folders of runs and jobs that are gone, archives and uploads that nothing refers to. */
+/** Deletes what nothing needs: what belongs to runs, jobs, snapshots, queries and the like that are gone. */
 export async function cleanUp(options: CleanupOptions): Promise<void> {
-  const { register } = options;
-  await cleanFolders(options, { prefix: "tmp/", idOf: runOf, listKept: register.listLiveRuns });
-  await cleanFolders(options, { prefix: "jobs/", idOf: jobOf, listKept: register.listKnownJobs });
-  await cleanReferenced(options, { prefix: "raw/", listUnreferenced: register.listUnreferenced });
-  await cleanReferenced(options, { prefix: "uploads/", listUnreferenced: register.listUnreferencedUploads });
+  for (const area of areasOf(options)) await cleanArea(options, area);
 }
 
-/** Folders that belong to something with an id, which may be gone. */
-interface Folders {
+/** Objects under a prefix, each of which belongs to something with a name or number of its own. */
+interface Area {
   prefix: string;
-  /** Undefined for an object that is in no such folder. */
-  idOf: (objectName: string) => number | undefined;
-  listKept: (ids: number[]) => Promise<number[]>;
+  graceMs: number;
+  /** Undefined for an object that is left alone. */
+  keyOf: (objectName: string) => string | undefined;
+  /** Of these, those whose objects nothing needs. */
+  listDead: (keys: string[]) => Promise<string[]>;
 }
 
-async function cleanFolders(options: CleanupOptions, { prefix, idOf, listKept }: Folders): Promise<void> {
+function areasOf({ bucket, register }: CleanupOptions): Area[] {
+  const urlOf = (name: string) => `gs://${bucket.name}/${name}`;
+  const runKey = (name: string) => runOf(name)?.toString();
+  const jobKey = (name: string) => jobOf(name)?.toString();
+  const listDeadSeals = async (keys: string[]) => (await register.listForgottenSeals(keys.map(Number))).map(String);
+  return [
+    { prefix: "tmp/", graceMs: DAY_MS, keyOf: runKey, listDead: without(register.listLiveRuns) },
+    { prefix: "jobs/", graceMs: DAY_MS, keyOf: jobKey, listDead: without(register.listKnownJobs) },
+    { prefix: "raw/", graceMs: WEEK_MS, keyOf: urlOf, listDead: register.listUnreferenced },
+    { prefix: "uploads/", graceMs: WEEK_MS, keyOf: urlOf, listDead: register.listUnreferencedUploads },
+    { prefix: "snapshots/", graceMs: DAY_MS, keyOf: snapshotKey, listDead: register.listUnreferencedSnapshots },
+    { prefix: "artifacts/", graceMs: DAY_MS, keyOf: (name) => name, listDead: register.listUnreferencedArtifacts },
+    { prefix: "results/", graceMs: DAY_MS, keyOf: queryKey, listDead: register.listForgottenQueries },
+    { prefix: "audit/", graceMs: DAY_MS, keyOf: sealKey, listDead: listDeadSeals },
+  ];
+}
+
+/** Turns what tells the living into what tells the dead. */
+const without = (listKept: (ids: number[]) => Promise<number[]>) => async (keys: string[]) => {
+  const kept = new Set((await listKept(keys.map(Number))).map(String));
+  return keys.filter((key) => !kept.has(key));
+};
+
+const snapshotKey = (objectName: string) => /^snapshots\/([^/]+\/[^/]+\/[^/]+)\//.exec(objectName)?.[1];
+const queryKey = (objectName: string) => /^results\/([\da-f-]{36})\./.exec(objectName)?.[1];
+const sealKey = (objectName: string) => sealOf(objectName)?.toString();
+
+async function cleanArea(options: CleanupOptions, { prefix, graceMs, keyOf, listDead }: Area): Promise<void> {
   const { bucket, now, signal, onDeleted } = options;
   for await (const files of listPages(bucket, prefix, signal)) {
-    const old = files.filter((file) => isOlder(file, FOLDER_GRACE_MS, now));
-    const ids = [...new Set(old.flatMap((file) => idOf(file.name) ?? []))];
-    if (ids.length === 0) continue;
-    const kept = new Set(await listKept(ids));
-    const dead = old.filter((file) => {
-      const id = idOf(file.name);
-      return id !== undefined && !kept.has(id);
-    });
-    await deleteUnchanged(dead, onDeleted);
-  }
-}
-
-/** Objects that rows refer to by their gs:// URLs, or no longer do. */
-interface Referenced {
-  prefix: string;
-  listUnreferenced: (urls: string[]) => Promise<string[]>;
-}
-
-async function cleanReferenced(options: CleanupOptions, { prefix, listUnreferenced }: Referenced): Promise<void> {
-  const { bucket, now, signal, onDeleted } = options;
-  for await (const files of listPages(bucket, prefix, signal)) {
-    const old = new Map(
-      files
-        .filter((file) => isOlder(file, OBJECT_GRACE_MS, now))
-        .map((file) => [`gs://${bucket.name}/${file.name}`, file]),
-    );
+    const old = new Map<string, File[]>();
+    for (const file of files) {
+      const key = isOlder(file, graceMs, now) ? keyOf(file.name) : undefined;
+      if (key !== undefined) old.set(key, [...(old.get(key) ?? []), file]);
+    }
     if (old.size === 0) continue;
-    const unreferenced = await listUnreferenced([...old.keys()]);
+    const dead = await listDead([...old.keys()]);
     await deleteUnchanged(
-      unreferenced.flatMap((url) => old.get(url) ?? []),
+      dead.flatMap((key) => old.get(key) ?? []),
       onDeleted,
     );
   }

@@ -1,5 +1,13 @@
 import { openBucket } from "../../shared/cloud/storage.ts";
-import { listKnownJobs, listUnreferencedObjects, listUnreferencedUploads } from "../../shared/db/cleanup.ts";
+import {
+  listForgottenQueries,
+  listForgottenSeals,
+  listKnownJobs,
+  listUnreferencedArtifacts,
+  listUnreferencedObjects,
+  listUnreferencedSnapshots,
+  listUnreferencedUploads,
+} from "../../shared/db/cleanup.ts";
 import { connectDb } from "../../shared/db/connect-db.ts";
 import { finishRun, listLiveRuns } from "../../shared/db/runs.ts";
 import { jobEnv, readEnv } from "../job-env.ts";
@@ -30,6 +38,10 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
           listKnownJobs: (jobs) => persist(() => listKnownJobs(db, jobs)),
           listUnreferenced: (urls) => persist(() => listUnreferencedObjects(db, urls)),
           listUnreferencedUploads: (urls) => persist(() => listUnreferencedUploads(db, urls)),
+          listUnreferencedSnapshots: (folders) => persist(() => listUnreferencedSnapshots(db, folders)),
+          listUnreferencedArtifacts: (objects) => persist(() => listUnreferencedArtifacts(db, objects)),
+          listForgottenQueries: (queries) => persist(() => listForgottenQueries(db, queries)),
+          listForgottenSeals: (seals) => persist(() => listForgottenSeals(db, seals)),
         },
         now: new Date(),
         signal,

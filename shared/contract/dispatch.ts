@@ -10,3 +10,8 @@ export const dispatchReply = z.discriminatedUnion("outcome", [
 ]);
 
 export type DispatchReply = z.infer<typeof dispatchReply>;
+
+/** How many heads of the audit trail are now in the bucket that were not before. */
+export interface AnchorReply {
+  anchored: number;
+}

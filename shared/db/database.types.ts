@@ -73,6 +73,200 @@ export type Database = {
           },
         ];
       };
+      allowances: {
+        Row: {
+          at: string;
+          calls_left: number;
+          holder: string;
+          is_spent: boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          at: string;
+          calls_left: number;
+          holder: string;
+          is_spent: boolean;
+        };
+        Update: {
+          at?: string;
+          calls_left?: number;
+          holder?: string;
+          is_spent?: boolean;
+        };
+        Relationships: [];
+      };
+      artifacts: {
+        Row: {
+          agent: string | null;
+          crc32c: string | null;
+          created_at: string;
+          expires_at: string;
+          format: Database["corral"]["Enums"]["artifact_format"];
+          id: string;
+          kept_days: number;
+          metadata: NonNullable<Json>;
+          name: string;
+          object: string;
+          size_bytes: number | null;
+          state: Database["corral"]["Enums"]["artifact_state"];
+          swarm_id: number;
+          tags: string[];
+          type: Database["corral"]["Enums"]["artifact_type"];
+        };
+        ComputedFields: never;
+        Insert: {
+          agent?: string | null;
+          crc32c?: string | null;
+          created_at?: string;
+          expires_at: string;
+          format: Database["corral"]["Enums"]["artifact_format"];
+          id?: string;
+          kept_days: number;
+          metadata?: NonNullable<Json>;
+          name: string;
+          object: string;
+          size_bytes?: number | null;
+          state?: Database["corral"]["Enums"]["artifact_state"];
+          swarm_id: number;
+          tags?: string[];
+          type: Database["corral"]["Enums"]["artifact_type"];
+        };
+        Update: {
+          agent?: string | null;
+          crc32c?: string | null;
+          created_at?: string;
+          expires_at?: string;
+          format?: Database["corral"]["Enums"]["artifact_format"];
+          id?: string;
+          kept_days?: number;
+          metadata?: NonNullable<Json>;
+          name?: string;
+          object?: string;
+          size_bytes?: number | null;
+          state?: Database["corral"]["Enums"]["artifact_state"];
+          swarm_id?: number;
+          tags?: string[];
+          type?: Database["corral"]["Enums"]["artifact_type"];
+        };
+        Relationships: [
+          {
+            foreignKeyName: "artifacts_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      audit: {
+        Row: {
+          agent: string | null;
+          at: string;
+          bytes: number | null;
+          call_id: number;
+          details: Json | null;
+          error_code: string | null;
+          event: Database["corral"]["Enums"]["audit_event"];
+          id: number;
+          is_admin: boolean;
+          method: string | null;
+          milliseconds: number | null;
+          path: string | null;
+          request_id: string | null;
+          rows: number | null;
+          status: number | null;
+          swarm: string | null;
+          swarm_id: number | null;
+          token_id: number | null;
+          transaction_id: unknown;
+          user_id: string | null;
+          audit_line: string | null;
+          tables_in_sight: Database["corral"]["CompositeTypes"]["table_sight"] | null;
+        };
+        ComputedFields: "audit_line" | "tables_in_sight";
+        Insert: {
+          agent?: string | null;
+          at?: string;
+          bytes?: number | null;
+          call_id: number;
+          details?: Json | null;
+          error_code?: string | null;
+          event: Database["corral"]["Enums"]["audit_event"];
+          id?: number;
+          is_admin?: boolean;
+          method?: string | null;
+          milliseconds?: number | null;
+          path?: string | null;
+          request_id?: string | null;
+          rows?: number | null;
+          status?: number | null;
+          swarm?: string | null;
+          swarm_id?: number | null;
+          token_id?: number | null;
+          transaction_id?: unknown;
+          user_id?: string | null;
+        };
+        Update: {
+          agent?: string | null;
+          at?: string;
+          bytes?: number | null;
+          call_id?: number;
+          details?: Json | null;
+          error_code?: string | null;
+          event?: Database["corral"]["Enums"]["audit_event"];
+          id?: number;
+          is_admin?: boolean;
+          method?: string | null;
+          milliseconds?: number | null;
+          path?: string | null;
+          request_id?: string | null;
+          rows?: number | null;
+          status?: number | null;
+          swarm?: string | null;
+          swarm_id?: number | null;
+          token_id?: number | null;
+          transaction_id?: unknown;
+          user_id?: string | null;
+        };
+        Relationships: [];
+      };
+      audit_seals: {
+        Row: {
+          anchored_at: string | null;
+          digest: string;
+          entries: number;
+          from_transaction: unknown;
+          head: string;
+          id: number;
+          previous_head: string;
+          sealed_at: string;
+          to_transaction: unknown;
+        };
+        ComputedFields: never;
+        Insert: {
+          anchored_at?: string | null;
+          digest: string;
+          entries: number;
+          from_transaction: unknown;
+          head: string;
+          id: number;
+          previous_head: string;
+          sealed_at?: string;
+          to_transaction: unknown;
+        };
+        Update: {
+          anchored_at?: string | null;
+          digest?: string;
+          entries?: number;
+          from_transaction?: unknown;
+          head?: string;
+          id?: number;
+          previous_head?: string;
+          sealed_at?: string;
+          to_transaction?: unknown;
+        };
+        Relationships: [];
+      };
       capabilities: {
         Row: {
           gpu_model: string | null;
@@ -217,6 +411,53 @@ export type Database = {
           only_row?: boolean;
         };
         Relationships: [];
+      };
+      grants: {
+        Row: {
+          created_at: string;
+          hidden_columns: string[];
+          masked_columns: string[];
+          swarm_id: number;
+          table_id: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          hidden_columns?: string[];
+          masked_columns?: string[];
+          swarm_id: number;
+          table_id: number;
+        };
+        Update: {
+          created_at?: string;
+          hidden_columns?: string[];
+          masked_columns?: string[];
+          swarm_id?: number;
+          table_id?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "grants_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "grants_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "grants_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables_shown";
+            referencedColumns: ["table_id"];
+          },
+        ];
       };
       jobs: {
         Row: {
@@ -396,6 +637,103 @@ export type Database = {
           },
         ];
       };
+      queries: {
+        Row: {
+          attempt: number;
+          call_id: number;
+          columns: Json | null;
+          created_at: string;
+          error: string | null;
+          error_code: string | null;
+          finished_at: string | null;
+          holder: string;
+          id: string;
+          is_cut: boolean | null;
+          limits: NonNullable<Json>;
+          output_format: Database["corral"]["Enums"]["output_format"];
+          parameters: Json | null;
+          preview: Json | null;
+          receipt: Json | null;
+          result_bytes: number | null;
+          result_object: string | null;
+          row_count: number | null;
+          run_attempt: number | null;
+          run_id: number | null;
+          snapshots: NonNullable<Json>;
+          sql: string;
+          started_at: string | null;
+          state: Database["corral"]["Enums"]["work_state"];
+          stats: Json | null;
+          swarm_id: number | null;
+          record_query_end: undefined | null;
+        };
+        ComputedFields: "record_query_end";
+        Insert: {
+          attempt?: number;
+          call_id: number;
+          columns?: Json | null;
+          created_at?: string;
+          error?: string | null;
+          error_code?: string | null;
+          finished_at?: string | null;
+          holder: string;
+          id?: string;
+          is_cut?: boolean | null;
+          limits: NonNullable<Json>;
+          output_format: Database["corral"]["Enums"]["output_format"];
+          parameters?: Json | null;
+          preview?: Json | null;
+          receipt?: Json | null;
+          result_bytes?: number | null;
+          result_object?: string | null;
+          row_count?: number | null;
+          run_attempt?: number | null;
+          run_id?: number | null;
+          snapshots: NonNullable<Json>;
+          sql: string;
+          started_at?: string | null;
+          state?: Database["corral"]["Enums"]["work_state"];
+          stats?: Json | null;
+          swarm_id?: number | null;
+        };
+        Update: {
+          attempt?: number;
+          call_id?: number;
+          columns?: Json | null;
+          created_at?: string;
+          error?: string | null;
+          error_code?: string | null;
+          finished_at?: string | null;
+          holder?: string;
+          id?: string;
+          is_cut?: boolean | null;
+          limits?: NonNullable<Json>;
+          output_format?: Database["corral"]["Enums"]["output_format"];
+          parameters?: Json | null;
+          preview?: Json | null;
+          receipt?: Json | null;
+          result_bytes?: number | null;
+          result_object?: string | null;
+          row_count?: number | null;
+          run_attempt?: number | null;
+          run_id?: number | null;
+          snapshots?: NonNullable<Json>;
+          sql?: string;
+          started_at?: string | null;
+          state?: Database["corral"]["Enums"]["work_state"];
+          stats?: Json | null;
+          swarm_id?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "queries_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       queue: {
         Row: {
           first_claim_pending: boolean;
@@ -526,6 +864,7 @@ export type Database = {
           started_at: string | null;
           state: Database["corral"]["Enums"]["run_state"];
           subject: string;
+          sync_id: number | null;
         };
         ComputedFields: never;
         Insert: {
@@ -554,6 +893,7 @@ export type Database = {
           started_at?: string | null;
           state?: Database["corral"]["Enums"]["run_state"];
           subject: string;
+          sync_id?: never;
         };
         Update: {
           args?: NonNullable<Json>;
@@ -581,13 +921,19 @@ export type Database = {
           started_at?: string | null;
           state?: Database["corral"]["Enums"]["run_state"];
           subject?: string;
+          sync_id?: never;
         };
         Relationships: [];
       };
       settings: {
         Row: {
           agent_retention_days: number;
+          artifact_days: number;
+          audit_retention_days: number;
+          audit_seal_seconds: number;
           auto_ingestion: boolean;
+          catalog_seconds: number;
+          concurrent_queries: number;
           cron_retention_days: number;
           dataset_wait_ceiling_seconds: number;
           dataset_wait_seconds: number;
@@ -604,15 +950,30 @@ export type Database = {
           open_enrollment: boolean;
           poll_floor_seconds: number;
           put_away_after_seconds: number;
+          queries_per_runner: number;
+          query_memory_mb: number;
+          query_retention_days: number;
+          query_runners: number;
+          query_seconds: number;
           redeliver_seconds: number;
+          requests_per_minute: number;
+          result_bytes: number;
+          result_rows: number;
           retry_base_seconds: number;
           retry_ceiling_seconds: number;
           run_retention_days: number;
+          snapshot_retention_days: number;
+          snapshots_kept: number;
         };
         ComputedFields: never;
         Insert: {
           agent_retention_days?: number;
+          artifact_days?: number;
+          audit_retention_days?: number;
+          audit_seal_seconds?: number;
           auto_ingestion?: boolean;
+          catalog_seconds?: number;
+          concurrent_queries?: number;
           cron_retention_days?: number;
           dataset_wait_ceiling_seconds?: number;
           dataset_wait_seconds?: number;
@@ -629,14 +990,29 @@ export type Database = {
           open_enrollment?: boolean;
           poll_floor_seconds?: number;
           put_away_after_seconds?: number;
+          queries_per_runner?: number;
+          query_memory_mb?: number;
+          query_retention_days?: number;
+          query_runners?: number;
+          query_seconds?: number;
           redeliver_seconds?: number;
+          requests_per_minute?: number;
+          result_bytes?: number;
+          result_rows?: number;
           retry_base_seconds?: number;
           retry_ceiling_seconds?: number;
           run_retention_days?: number;
+          snapshot_retention_days?: number;
+          snapshots_kept?: number;
         };
         Update: {
           agent_retention_days?: number;
+          artifact_days?: number;
+          audit_retention_days?: number;
+          audit_seal_seconds?: number;
           auto_ingestion?: boolean;
+          catalog_seconds?: number;
+          concurrent_queries?: number;
           cron_retention_days?: number;
           dataset_wait_ceiling_seconds?: number;
           dataset_wait_seconds?: number;
@@ -653,12 +1029,138 @@ export type Database = {
           open_enrollment?: boolean;
           poll_floor_seconds?: number;
           put_away_after_seconds?: number;
+          queries_per_runner?: number;
+          query_memory_mb?: number;
+          query_retention_days?: number;
+          query_runners?: number;
+          query_seconds?: number;
           redeliver_seconds?: number;
+          requests_per_minute?: number;
+          result_bytes?: number;
+          result_rows?: number;
           retry_base_seconds?: number;
           retry_ceiling_seconds?: number;
           run_retention_days?: number;
+          snapshot_retention_days?: number;
+          snapshots_kept?: number;
         };
         Relationships: [];
+      };
+      snapshots: {
+        Row: {
+          certificate: Json | null;
+          columns: NonNullable<Json>;
+          created_at: string;
+          fixed_moment: boolean;
+          folder: string;
+          id: number;
+          moment: string;
+          name: string | null;
+          row_count: number;
+          size_bytes: number;
+          sync_id: number;
+          table_id: number;
+          version: string;
+          watermark: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          certificate?: Json | null;
+          columns: NonNullable<Json>;
+          created_at?: string;
+          fixed_moment: boolean;
+          folder: string;
+          id?: never;
+          moment: string;
+          name?: string | null;
+          row_count: number;
+          size_bytes: number;
+          sync_id: number;
+          table_id: number;
+          version: string;
+          watermark?: string | null;
+        };
+        Update: {
+          certificate?: Json | null;
+          columns?: NonNullable<Json>;
+          created_at?: string;
+          fixed_moment?: boolean;
+          folder?: string;
+          id?: never;
+          moment?: string;
+          name?: string | null;
+          row_count?: number;
+          size_bytes?: number;
+          sync_id?: number;
+          table_id?: number;
+          version?: string;
+          watermark?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "snapshots_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "snapshots_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables_shown";
+            referencedColumns: ["table_id"];
+          },
+        ];
+      };
+      source_schemas: {
+        Row: {
+          listed_at: string;
+          schema_name: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          listed_at: string;
+          schema_name: string;
+        };
+        Update: {
+          listed_at?: string;
+          schema_name?: string;
+        };
+        Relationships: [];
+      };
+      source_tables: {
+        Row: {
+          last_modified: string | null;
+          row_count: number | null;
+          schema_name: string;
+          size_bytes: number | null;
+          table_name: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          last_modified?: string | null;
+          row_count?: number | null;
+          schema_name: string;
+          size_bytes?: number | null;
+          table_name: string;
+        };
+        Update: {
+          last_modified?: string | null;
+          row_count?: number | null;
+          schema_name?: string;
+          size_bytes?: number | null;
+          table_name?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "source_tables_schema_name_fkey";
+            columns: ["schema_name"];
+            isOneToOne: false;
+            referencedRelation: "source_schemas";
+            referencedColumns: ["schema_name"];
+          },
+        ];
       };
       swarms: {
         Row: {
@@ -687,6 +1189,118 @@ export type Database = {
           turn?: unknown;
         };
         Relationships: [];
+      };
+      syncs: {
+        Row: {
+          completed_at: string | null;
+          created_at: string;
+          error: string | null;
+          error_code: string | null;
+          id: number;
+          run_id: number | null;
+          spec: NonNullable<Json>;
+          started_at: string | null;
+          state: Database["corral"]["Enums"]["work_state"];
+          stats: Json | null;
+          strategy: Database["corral"]["Enums"]["sync_strategy"];
+          table_id: number;
+          version: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          completed_at?: string | null;
+          created_at?: string;
+          error?: string | null;
+          error_code?: string | null;
+          id?: never;
+          run_id?: number | null;
+          spec: NonNullable<Json>;
+          started_at?: string | null;
+          state?: Database["corral"]["Enums"]["work_state"];
+          stats?: Json | null;
+          strategy: Database["corral"]["Enums"]["sync_strategy"];
+          table_id: number;
+          version?: string | null;
+        };
+        Update: {
+          completed_at?: string | null;
+          created_at?: string;
+          error?: string | null;
+          error_code?: string | null;
+          id?: never;
+          run_id?: number | null;
+          spec?: NonNullable<Json>;
+          started_at?: string | null;
+          state?: Database["corral"]["Enums"]["work_state"];
+          stats?: Json | null;
+          strategy?: Database["corral"]["Enums"]["sync_strategy"];
+          table_id?: number;
+          version?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "syncs_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "syncs_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables_shown";
+            referencedColumns: ["table_id"];
+          },
+        ];
+      };
+      tables: {
+        Row: {
+          created_at: string;
+          description: string | null;
+          id: number;
+          is_active: boolean;
+          schedule: string | null;
+          schedule_spec: Json | null;
+          schema_name: string;
+          snapshot_id: number | null;
+          table_name: string;
+          tags: string[];
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          description?: string | null;
+          id?: never;
+          is_active?: boolean;
+          schedule?: string | null;
+          schedule_spec?: Json | null;
+          schema_name: string;
+          snapshot_id?: number | null;
+          table_name: string;
+          tags?: string[];
+        };
+        Update: {
+          created_at?: string;
+          description?: string | null;
+          id?: never;
+          is_active?: boolean;
+          schedule?: string | null;
+          schedule_spec?: Json | null;
+          schema_name?: string;
+          snapshot_id?: number | null;
+          table_name?: string;
+          tags?: string[];
+        };
+        Relationships: [
+          {
+            foreignKeyName: "tables_snapshot_id_fkey";
+            columns: ["snapshot_id"];
+            isOneToOne: false;
+            referencedRelation: "snapshots";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       tasks: {
         Row: {
@@ -745,29 +1359,41 @@ export type Database = {
       };
       tokens: {
         Row: {
+          agent: string | null;
           created_at: string;
           expires_at: string | null;
           hash: string;
           id: number;
+          limits: NonNullable<Json>;
+          name: string | null;
           revoked_at: string | null;
           swarm_id: number;
+          type: Database["corral"]["Enums"]["token_type"];
         };
         ComputedFields: never;
         Insert: {
+          agent?: string | null;
           created_at?: string;
           expires_at?: string | null;
           hash: string;
           id?: never;
+          limits?: NonNullable<Json>;
+          name?: string | null;
           revoked_at?: string | null;
           swarm_id: number;
+          type?: Database["corral"]["Enums"]["token_type"];
         };
         Update: {
+          agent?: string | null;
           created_at?: string;
           expires_at?: string | null;
           hash?: string;
           id?: never;
+          limits?: NonNullable<Json>;
+          name?: string | null;
           revoked_at?: string | null;
           swarm_id?: number;
+          type?: Database["corral"]["Enums"]["token_type"];
         };
         Relationships: [
           {
@@ -795,6 +1421,126 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      artifacts_shown: {
+        Row: {
+          agent: string | null;
+          artifact_id: string;
+          crc32c: string | null;
+          created_at: string;
+          expires_at: string;
+          format: Database["corral"]["Enums"]["artifact_format"];
+          metadata: NonNullable<Json>;
+          name: string;
+          object: string;
+          size_bytes: number | null;
+          state: Database["corral"]["Enums"]["artifact_state"];
+          swarm: string;
+          tags: string[];
+          type: Database["corral"]["Enums"]["artifact_type"];
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      grants_shown: {
+        Row: {
+          created_at: string;
+          hidden_columns: string[];
+          masked_columns: string[];
+          schema_name: string;
+          swarm: string;
+          table_id: number;
+          table_name: string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "grants_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "grants_table_id_fkey";
+            columns: ["table_id"];
+            isOneToOne: false;
+            referencedRelation: "tables_shown";
+            referencedColumns: ["table_id"];
+          },
+        ];
+      };
+      queries_shown: {
+        Row: {
+          columns: Json | null;
+          created_at: string;
+          error: string | null;
+          error_code: string | null;
+          finished_at: string | null;
+          is_cut: boolean | null;
+          output_format: Database["corral"]["Enums"]["output_format"];
+          preview: Json | null;
+          query_id: string;
+          receipt: Json | null;
+          result_bytes: number | null;
+          result_object: string | null;
+          row_count: number | null;
+          sql: string;
+          started_at: string | null;
+          stats: Json | null;
+          status: Database["corral"]["Enums"]["work_state"];
+          swarm_id: number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          columns?: Json | null;
+          created_at?: string | null;
+          error?: string | null;
+          error_code?: string | null;
+          finished_at?: string | null;
+          is_cut?: boolean | null;
+          output_format?: Database["corral"]["Enums"]["output_format"] | null;
+          preview?: Json | null;
+          query_id?: string | null;
+          receipt?: Json | null;
+          result_bytes?: number | null;
+          result_object?: string | null;
+          row_count?: number | null;
+          sql?: string | null;
+          started_at?: string | null;
+          stats?: Json | null;
+          status?: Database["corral"]["Enums"]["work_state"] | null;
+          swarm_id?: number | null;
+        };
+        Update: {
+          columns?: Json | null;
+          created_at?: string | null;
+          error?: string | null;
+          error_code?: string | null;
+          finished_at?: string | null;
+          is_cut?: boolean | null;
+          output_format?: Database["corral"]["Enums"]["output_format"] | null;
+          preview?: Json | null;
+          query_id?: string | null;
+          receipt?: Json | null;
+          result_bytes?: number | null;
+          result_object?: string | null;
+          row_count?: number | null;
+          sql?: string | null;
+          started_at?: string | null;
+          stats?: Json | null;
+          status?: Database["corral"]["Enums"]["work_state"] | null;
+          swarm_id?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "queries_swarm_id_fkey";
+            columns: ["swarm_id"];
+            isOneToOne: false;
+            referencedRelation: "swarms";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       reception: {
         Row: {
           open_enrollment: boolean;
@@ -803,11 +1549,173 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      syncs_shown: {
+        Row: {
+          completed_at: string | null;
+          created_at: string;
+          error: string | null;
+          error_code: string | null;
+          progress: Json | null;
+          run_id: number | null;
+          schema_name: string;
+          started_at: string | null;
+          stats: Json | null;
+          status: Database["corral"]["Enums"]["work_state"];
+          strategy: Database["corral"]["Enums"]["sync_strategy"];
+          sync_id: number;
+          table_name: string;
+          version: string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      tables_shown: {
+        Row: {
+          created_at: string;
+          description: string | null;
+          last_error: string | null;
+          last_sync_at: string | null;
+          last_sync_id: number | null;
+          last_sync_status: Database["corral"]["Enums"]["work_state"] | null;
+          row_count: number | null;
+          schedule: string | null;
+          schedule_spec: Json | null;
+          schema_name: string;
+          size_bytes: number | null;
+          status: string | null;
+          strategy: Database["corral"]["Enums"]["sync_strategy"] | null;
+          synced_at: string | null;
+          table_id: number;
+          table_name: string;
+          tags: string[];
+          version: string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      task_list: {
+        Row: {
+          attempt: number | null;
+          created_at: string | null;
+          error: string | null;
+          error_code: string | null;
+          finished_at: string | null;
+          is_scheduled: boolean | null;
+          progress: Json | null;
+          queue: string | null;
+          started_at: string | null;
+          state: string | null;
+          subject: string | null;
+          task_id: string | null;
+          show_task: Json | null;
+        };
+        ComputedFields: "show_task";
+        Relationships: [];
+      };
+      tokens_shown: {
+        Row: {
+          agent: string | null;
+          created_at: string;
+          expires_at: string | null;
+          last_used_at: string | null;
+          limits: NonNullable<Json>;
+          name: string | null;
+          revoked_at: string | null;
+          swarm: string;
+          token_id: number;
+          type: Database["corral"]["Enums"]["token_type"];
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
     };
     Functions: {
+      add_sync: {
+        Args: {
+          p_spec: Json;
+          p_table: Omit<
+            Database["corral"]["Tables"]["tables"]["Row"],
+            Database["corral"]["Tables"]["tables"]["ComputedFields"]
+          >;
+        };
+        Returns: number;
+      };
+      admin: {
+        Args: { p_call: number };
+        Returns: {
+          agent: string | null;
+          at: string;
+          bytes: number | null;
+          call_id: number;
+          details: Json | null;
+          error_code: string | null;
+          event: Database["corral"]["Enums"]["audit_event"];
+          id: number;
+          is_admin: boolean;
+          method: string | null;
+          milliseconds: number | null;
+          path: string | null;
+          request_id: string | null;
+          rows: number | null;
+          status: number | null;
+          swarm: string | null;
+          swarm_id: number | null;
+          token_id: number | null;
+          transaction_id: unknown;
+          user_id: string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "audit";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       announce_run: { Args: { p_run: number }; Returns: undefined };
+      announce_seals: { Args: Record<PropertyKey, never>; Returns: undefined };
+      audit_line: {
+        Args: {
+          p_row: Omit<
+            Database["corral"]["Tables"]["audit"]["Row"],
+            Database["corral"]["Tables"]["audit"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
       backoff: { Args: { p_failures: number }; Returns: string };
       begin_training: { Args: { p_job: number }; Returns: undefined };
+      call_query_runners: { Args: Record<PropertyKey, never>; Returns: undefined };
+      caller: {
+        Args: { p_call: number };
+        Returns: {
+          agent: string | null;
+          at: string;
+          bytes: number | null;
+          call_id: number;
+          details: Json | null;
+          error_code: string | null;
+          event: Database["corral"]["Enums"]["audit_event"];
+          id: number;
+          is_admin: boolean;
+          method: string | null;
+          milliseconds: number | null;
+          path: string | null;
+          request_id: string | null;
+          rows: number | null;
+          status: number | null;
+          swarm: string | null;
+          swarm_id: number | null;
+          token_id: number | null;
+          transaction_id: unknown;
+          user_id: string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "audit";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       cancel_dataset_run: { Args: { p_code: string; p_message: string; p_project: string }; Returns: undefined };
       cancel_job: {
         Args: {
@@ -819,6 +1727,7 @@ export type Database = {
         Returns: Database["corral"]["Enums"]["control_job_outcome"];
       };
       cleanup: { Args: Record<PropertyKey, never>; Returns: undefined };
+      cleanup_data: { Args: Record<PropertyKey, never>; Returns: undefined };
       close_job: {
         Args: {
           p_error_code?: string;
@@ -862,12 +1771,15 @@ export type Database = {
       create_swarm: { Args: { p_name: string; p_owner?: string }; Returns: number };
       draw_tasks: { Args: { p_satisfies: number[]; p_swarm: number; p_wanted: number }; Returns: number[] };
       drawn: { Args: { p_sequence: unknown; p_total: number }; Returns: number };
+      encode_segment: { Args: { p_text: string }; Returns: string };
       end_cancelled_tasks: { Args: { p_job: number }; Returns: undefined };
       enqueue_run: { Args: { p_kind: Database["corral"]["Enums"]["run_kind"]; p_subject: string }; Returns: number };
       enqueue_waiting_projects: { Args: Record<PropertyKey, never>; Returns: number };
+      ensure_swarm: { Args: { p_name: string }; Returns: number };
       expire_leases: { Args: Record<PropertyKey, never>; Returns: number };
       expire_task_leases: { Args: Record<PropertyKey, never>; Returns: number };
       fail_stale_drafts: { Args: Record<PropertyKey, never>; Returns: undefined };
+      fault_of_sync: { Args: { p_spec: Json }; Returns: string };
       find_dataset: {
         Args: { p_project: string };
         Returns: Database["public"]["Tables"]["datasets"]["Row"][];
@@ -879,8 +1791,66 @@ export type Database = {
         };
       };
       find_live_run: { Args: { p_kind: Database["corral"]["Enums"]["run_kind"]; p_subject: string }; Returns: number };
+      find_query: {
+        Args: { p_call: number; p_query: string };
+        Returns: {
+          attempt: number;
+          call_id: number;
+          columns: Json | null;
+          created_at: string;
+          error: string | null;
+          error_code: string | null;
+          finished_at: string | null;
+          holder: string;
+          id: string;
+          is_cut: boolean | null;
+          limits: NonNullable<Json>;
+          output_format: Database["corral"]["Enums"]["output_format"];
+          parameters: Json | null;
+          preview: Json | null;
+          receipt: Json | null;
+          result_bytes: number | null;
+          result_object: string | null;
+          row_count: number | null;
+          run_attempt: number | null;
+          run_id: number | null;
+          snapshots: NonNullable<Json>;
+          sql: string;
+          started_at: string | null;
+          state: Database["corral"]["Enums"]["work_state"];
+          stats: Json | null;
+          swarm_id: number | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "queries";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       find_stopped_tasks: { Args: { p_agent: string; p_tasks: Json }; Returns: number[] };
       find_swarm: { Args: { p_token: string }; Returns: number };
+      find_table: {
+        Args: { p_schema: string; p_swarm?: number; p_table: string };
+        Returns: {
+          created_at: string;
+          description: string | null;
+          id: number;
+          is_active: boolean;
+          schedule: string | null;
+          schedule_spec: Json | null;
+          schema_name: string;
+          snapshot_id: number | null;
+          table_name: string;
+          tags: string[];
+        };
+        SetofOptions: {
+          from: "*";
+          to: "tables";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       find_task: {
         Args: { p_task: number };
         Returns: {
@@ -917,9 +1887,11 @@ export type Database = {
         };
         Returns: undefined;
       };
+      forget_audit: { Args: Record<PropertyKey, never>; Returns: undefined };
       forget_idle_credentials: { Args: Record<PropertyKey, never>; Returns: undefined };
       forget_kaggle_credentials: { Args: { p_project: string }; Returns: undefined };
       forget_old_jobs: { Args: Record<PropertyKey, never>; Returns: undefined };
+      forget_snapshots: { Args: Record<PropertyKey, never>; Returns: undefined };
       format_size: { Args: { p_bytes: number }; Returns: string };
       give_tasks: {
         Args: { p_now: string; p_positions: number[]; p_seekers: Database["corral"]["CompositeTypes"]["seeker"][] };
@@ -947,6 +1919,8 @@ export type Database = {
         };
         Returns: undefined;
       };
+      give_up_sync: { Args: { p_code: string; p_message: string; p_sync: number }; Returns: undefined };
+      hold_query_queue: { Args: { p_alone: boolean }; Returns: undefined };
       is_offline: {
         Args: {
           p_agent: Omit<
@@ -956,6 +1930,7 @@ export type Database = {
         };
         Returns: boolean;
       };
+      is_query_runner: { Args: { p_attempt: number; p_run: number }; Returns: boolean };
       issue_swarm_token: { Args: { p_expires_at?: string; p_swarm: string }; Returns: string };
       jitter: { Args: { p_seconds: number }; Returns: number };
       job_of: { Args: { p_task: number }; Returns: number };
@@ -982,7 +1957,44 @@ export type Database = {
         Returns: string;
       };
       lend_dispenser: { Args: { p_job: number }; Returns: unknown };
+      limits_of: {
+        Args: {
+          p_asked: Json;
+          p_call: Omit<
+            Database["corral"]["Tables"]["audit"]["Row"],
+            Database["corral"]["Tables"]["audit"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
       list_task_failures: { Args: { p_job: number }; Returns: Json };
+      live_sync: { Args: { p_table: number }; Returns: number };
+      lock_artifact: {
+        Args: { p_artifact: string; p_call: number };
+        Returns: {
+          agent: string | null;
+          crc32c: string | null;
+          created_at: string;
+          expires_at: string;
+          format: Database["corral"]["Enums"]["artifact_format"];
+          id: string;
+          kept_days: number;
+          metadata: NonNullable<Json>;
+          name: string;
+          object: string;
+          size_bytes: number | null;
+          state: Database["corral"]["Enums"]["artifact_state"];
+          swarm_id: number;
+          tags: string[];
+          type: Database["corral"]["Enums"]["artifact_type"];
+        };
+        SetofOptions: {
+          from: "*";
+          to: "artifacts";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       lock_attempt: {
         Args: { p_attempt: number; p_run: number };
         Returns: {
@@ -1011,6 +2023,7 @@ export type Database = {
           started_at: string | null;
           state: Database["corral"]["Enums"]["run_state"];
           subject: string;
+          sync_id: number | null;
         };
         SetofOptions: {
           from: "*";
@@ -1063,6 +2076,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      look_at_source: { Args: { p_run: number; p_schema: string; p_since: string }; Returns: Record<string, unknown> };
       may_read_object: { Args: { p_open: boolean; p_owner: string; p_url: string }; Returns: boolean };
       may_speak: {
         Args: {
@@ -1093,6 +2107,17 @@ export type Database = {
         Args: { p_now: string; p_seekers: Database["corral"]["CompositeTypes"]["seeker"][] };
         Returns: undefined;
       };
+      note_table: {
+        Args: {
+          p_call: number;
+          p_more?: Json;
+          p_table: Omit<
+            Database["corral"]["Tables"]["tables"]["Row"],
+            Database["corral"]["Tables"]["tables"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       now: { Args: Record<PropertyKey, never>; Returns: string };
       open_queue: {
         Args: {
@@ -1115,6 +2140,10 @@ export type Database = {
         Returns: Database["corral"]["Enums"]["control_job_outcome"];
       };
       put_away_tasks: { Args: Record<PropertyKey, never>; Returns: number };
+      put_grant: {
+        Args: { p_hidden: string[]; p_masked: string[]; p_swarm: string; p_table: number };
+        Returns: number;
+      };
       read_secret: { Args: { p_name: string }; Returns: string };
       read_seeker: {
         Args: { p_call: Json; p_now: string };
@@ -1129,6 +2158,15 @@ export type Database = {
       read_seekers: {
         Args: { p_calls: Json; p_now: string };
         Returns: Database["corral"]["CompositeTypes"]["seeker"][];
+      };
+      record_query_end: {
+        Args: {
+          p_query: Omit<
+            Database["corral"]["Tables"]["queries"]["Row"],
+            Database["corral"]["Tables"]["queries"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
       };
       redeliver_runs: { Args: Record<PropertyKey, never>; Returns: number };
       refresh_lane: { Args: { p_lane_key: string; p_swarm: number; p_wait?: boolean }; Returns: undefined };
@@ -1213,6 +2251,7 @@ export type Database = {
         };
         Returns: boolean;
       };
+      seal_audit: { Args: Record<PropertyKey, never>; Returns: number };
       serve_seeker: {
         Args: { p_now: string; p_seeker: Database["corral"]["CompositeTypes"]["seeker"] };
         Returns: {
@@ -1231,7 +2270,21 @@ export type Database = {
         }[];
       };
       settle_jobs: { Args: Record<PropertyKey, never>; Returns: number };
+      show_task: {
+        Args: {
+          p_task: Omit<
+            Database["corral"]["Views"]["task_list"]["Row"],
+            Database["corral"]["Views"]["task_list"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
+      snowflake_name: { Args: { p_name: string }; Returns: string };
+      spend_call: { Args: { p_holder: string; p_per_minute: number }; Returns: number };
+      start_scheduled_sync: { Args: { p_table: number }; Returns: undefined };
+      stop_sync: { Args: { p_sync: number }; Returns: boolean };
       store_kaggle_credentials: { Args: { p_credentials: Json; p_project: string }; Returns: undefined };
+      succeed_run: { Args: { p_run: number }; Returns: undefined };
       sweep: {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -1240,6 +2293,7 @@ export type Database = {
           redelivered: number;
         }[];
       };
+      sweep_queries: { Args: Record<PropertyKey, never>; Returns: undefined };
       sweep_tasks: {
         Args: Record<PropertyKey, never>;
         Returns: {
@@ -1248,6 +2302,21 @@ export type Database = {
           put_away: number;
           settled: number;
         }[];
+      };
+      tables_in_sight: {
+        Args: {
+          p_call: Omit<
+            Database["corral"]["Tables"]["audit"]["Row"],
+            Database["corral"]["Tables"]["audit"]["ComputedFields"]
+          >;
+        };
+        Returns: Database["corral"]["CompositeTypes"]["table_sight"][];
+        SetofOptions: {
+          from: "corral.audit";
+          to: "table_sight";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       take_tasks: {
         Args: {
@@ -1270,16 +2339,25 @@ export type Database = {
         Returns: undefined;
       };
       try_lock_project: { Args: { p_project: string }; Returns: boolean };
+      unschedule_table: { Args: { p_table: number }; Returns: undefined };
+      variant_of: { Args: { p_hidden: string[]; p_masked: string[] }; Returns: string };
+      visible_columns: { Args: { p_columns: Json; p_hidden: string[]; p_masked: string[] }; Returns: Json };
       write_log: { Args: { p_log_level: string; p_message: string; p_project: string }; Returns: undefined };
       write_message: { Args: { p_content: string; p_project: string }; Returns: undefined };
       write_secret: { Args: { p_description: string; p_name: string; p_value: string }; Returns: undefined };
     };
     Enums: {
       add_tasks_outcome: "added" | "stale";
+      admission: "admitted" | "unauthorized" | "forbidden" | "rate_limited";
       agent_status: "IDLE" | "BUSY" | "WORKING" | "OFFLINE";
       aggregate_mode: "none" | "concat" | "fedavg" | "auto";
+      artifact_format: "json" | "csv" | "parquet" | "pickle" | "text" | "binary";
+      artifact_state: "pending" | "ready";
+      artifact_type: "data" | "model" | "report" | "other";
       assignment_outcome: "assigned" | "nothing" | "not_asked" | "agent_not_found" | "unauthorized";
+      audit_event: "received" | "detail" | "finished";
       claim_outcome: "claimed" | "not_due" | "gone";
+      complete_query_outcome: "completed" | "stale";
       completion_outcome:
         | "completed"
         | "task_not_found"
@@ -1300,6 +2378,7 @@ export type Database = {
         | "url_not_yours";
       dataset_status_outcome: "found" | "project_not_found" | "unauthorized";
       deregister_outcome: "deregistered" | "agent_not_found" | "unauthorized";
+      fail_query_outcome: "failed" | "stale";
       failure_outcome: "retrying" | "failed" | "stale";
       finish_outcome: "finished" | "stale";
       heartbeat_outcome: "seen" | "agent_not_found" | "unauthorized";
@@ -1307,14 +2386,24 @@ export type Database = {
       job_lookup_outcome: "found" | "job_not_found" | "unauthorized";
       job_status: "PROCESSING" | "RUNNING" | "AGGREGATING" | "COMPLETED" | "FAILED" | "CANCELLED";
       job_task_outcome: "ready" | "stale";
+      leave_queue_outcome: "left" | "stay" | "stale";
       open_upload_outcome: "allowed" | "unauthorized";
+      output_format: "csv" | "json" | "parquet";
       progress_outcome: "continue" | "stop";
       publish_outcome: "published" | "stale";
       refusal: "unauthorized" | "forbidden" | "project_not_found";
       register_outcome: "created" | "linked" | "owner_not_found" | "agent_conflict" | "unauthorized";
-      run_kind: "kaggle-to-gcs" | "cleanup" | "split" | "aggregate";
+      run_kind:
+        | "kaggle-to-gcs"
+        | "cleanup"
+        | "split"
+        | "aggregate"
+        | "snowflake-catalog"
+        | "snowflake-to-duckdb"
+        | "query";
       run_state: "queued" | "launching" | "running" | "succeeded" | "failed" | "cancelled";
       save_credentials_outcome: "saved" | "project_not_found" | "unauthorized";
+      source_state: "fresh" | "waiting" | "failed";
       start_dataset_outcome:
         | "started"
         | "joined"
@@ -1325,6 +2414,7 @@ export type Database = {
       start_run_outcome: "started" | "stale";
       submit_job_outcome: "submitted" | "job_not_found" | "unauthorized" | "url_not_yours";
       switch_outcome: "changed" | "unchanged" | "unauthorized" | "forbidden";
+      sync_strategy: "full" | "incremental" | "snapshot";
       task_failure_outcome:
         | "retrying"
         | "failed"
@@ -1338,6 +2428,7 @@ export type Database = {
       task_outcome: "ready" | "stale";
       task_progress_outcome: "continue" | "stop" | "task_not_found" | "agent_not_found" | "unauthorized";
       task_state: "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+      token_type: "swarm" | "agent";
       upload_outcome:
         | "allowed"
         | "task_not_found"
@@ -1346,6 +2437,7 @@ export type Database = {
         | "job_cancelled"
         | "agent_not_found"
         | "unauthorized";
+      work_state: "pending" | "running" | "completed" | "failed" | "cancelled";
     };
     CompositeTypes: {
       beat: {
@@ -1382,6 +2474,25 @@ export type Database = {
         is_due: boolean | null;
         showed_token: boolean | null;
         held: number | null;
+      };
+      table_sight: {
+        table_id: number | null;
+        snapshot_id: number | null;
+        schema_name: string | null;
+        table_name: string | null;
+        description: string | null;
+        tags: string[] | null;
+        columns: Json | null;
+        row_count: number | null;
+        size_bytes: number | null;
+        version: string | null;
+        synced_at: string | null;
+        moment: string | null;
+        fixed_moment: boolean | null;
+        folder: string | null;
+        hidden_columns: string[] | null;
+        masked_columns: string[] | null;
+        variant: string | null;
       };
       task_counts: {
         completed: number | null;
@@ -1599,12 +2710,65 @@ export type Database = {
         Args: { p_attempt: number; p_chunks: Json; p_run: number };
         Returns: Database["corral"]["Enums"]["add_tasks_outcome"];
       };
+      admit_call: {
+        Args: {
+          p_admin?: boolean;
+          p_admin_only: boolean;
+          p_agent_token?: string;
+          p_method: string;
+          p_path: string;
+          p_request_id: string;
+          p_swarm_token?: string;
+          p_user?: string;
+        };
+        Returns: {
+          agent: string;
+          call_id: number;
+          is_admin: boolean;
+          outcome: Database["corral"]["Enums"]["admission"];
+          retry_after_seconds: number;
+          swarm: string;
+        }[];
+      };
       authorize_upload: {
         Args: { p_agent: string; p_attempt?: number; p_task: number; p_token?: string };
         Returns: {
           attempt: number;
           job_id: number;
           outcome: Database["corral"]["Enums"]["upload_outcome"];
+        }[];
+      };
+      browse_source: {
+        Args: { p_call: number; p_run?: number; p_schema: string };
+        Returns: {
+          error_code: string;
+          error_message: string;
+          run_id: number;
+          state: Database["corral"]["Enums"]["source_state"];
+          tables: Json;
+        }[];
+      };
+      cancel_query: { Args: { p_call: number; p_query: string }; Returns: Database["corral"]["Enums"]["work_state"] };
+      cancel_sync: {
+        Args: { p_call: number; p_sync: number };
+        Returns: Database["corral"]["Views"]["syncs_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "syncs_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      claim_queries: {
+        Args: { p_attempt: number; p_limit: number; p_run: number };
+        Returns: {
+          attempt: number;
+          limits: Json;
+          output_format: Database["corral"]["Enums"]["output_format"];
+          parameters: Json;
+          query_id: string;
+          snapshots: Json;
+          sql: string;
         }[];
       };
       claim_run: {
@@ -1614,6 +2778,20 @@ export type Database = {
           kind: Database["corral"]["Enums"]["run_kind"];
           outcome: Database["corral"]["Enums"]["claim_outcome"];
         }[];
+      };
+      complete_artifact: {
+        Args: { p_artifact: string; p_call: number; p_crc32c: string; p_size: number };
+        Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "artifacts_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      complete_query: {
+        Args: { p_attempt: number; p_query: string; p_result: Json; p_run: number };
+        Returns: Database["corral"]["Enums"]["complete_query_outcome"];
       };
       complete_tasks: {
         Args: { p_calls: Json };
@@ -1634,12 +2812,32 @@ export type Database = {
           tasks: number;
         }[];
       };
+      create_artifact: {
+        Args: { p_artifact: Json; p_call: number };
+        Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "artifacts_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       create_job: {
         Args: { p_admin?: boolean; p_spec: Json; p_user?: string };
         Returns: {
           job_id: number;
           outcome: Database["corral"]["Enums"]["create_job_outcome"];
         }[];
+      };
+      create_token: {
+        Args: { p_call: number; p_hash: string; p_options: Json; p_type: Database["corral"]["Enums"]["token_type"] };
+        Returns: Database["corral"]["Views"]["tokens_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "tokens_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       cycle_agents: {
         Args: { p_calls: Json };
@@ -1663,6 +2861,16 @@ export type Database = {
           task_timeout_seconds: number;
         }[];
       };
+      delete_artifact: {
+        Args: { p_artifact: string; p_call: number };
+        Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "artifacts_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       deregister_agent: {
         Args: { p_agent: string; p_token?: string };
         Returns: {
@@ -1670,7 +2878,21 @@ export type Database = {
           tasks_returned: number;
         }[];
       };
+      extend_artifact: {
+        Args: { p_artifact: string; p_call: number; p_days: number };
+        Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "artifacts_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       fail_launch: { Args: { p_attempt: number; p_error: string; p_run: number }; Returns: boolean };
+      fail_query: {
+        Args: { p_attempt: number; p_code: string; p_message: string; p_query: string; p_run: number };
+        Returns: Database["corral"]["Enums"]["fail_query_outcome"];
+      };
       fail_run: {
         Args: {
           p_attempt: number;
@@ -1707,6 +2929,7 @@ export type Database = {
           outcome: Database["corral"]["Enums"]["open_upload_outcome"];
         }[];
       };
+      finish_calls: { Args: { p_calls: Json }; Returns: undefined };
       finish_run: {
         Args: { p_attempt: number; p_progress?: Json; p_run: number };
         Returns: Database["corral"]["Enums"]["finish_outcome"];
@@ -1719,6 +2942,33 @@ export type Database = {
           outcome: Database["corral"]["Enums"]["job_task_outcome"];
           total: number;
         }[];
+      };
+      get_artifact: {
+        Args: { p_artifact: string; p_call: number };
+        Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "artifacts_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      get_catalog_task: {
+        Args: { p_attempt: number; p_run: number };
+        Returns: {
+          outcome: Database["corral"]["Enums"]["job_task_outcome"];
+          schema_name: string;
+        }[];
+      };
+      get_data_table: {
+        Args: { p_call: number; p_schema?: string; p_table: string };
+        Returns: Database["corral"]["CompositeTypes"]["table_sight"][];
+        SetofOptions: {
+          from: "*";
+          to: "table_sight";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       get_dataset_run: {
         Args: { p_run: number };
@@ -1793,6 +3043,16 @@ export type Database = {
           total_subtasks: number;
         }[];
       };
+      get_query: {
+        Args: { p_call: number; p_query: string };
+        Returns: Database["corral"]["Views"]["queries_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "queries_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       get_split_task: {
         Args: { p_attempt: number; p_run: number };
         Returns: {
@@ -1803,6 +3063,94 @@ export type Database = {
           outcome: Database["corral"]["Enums"]["job_task_outcome"];
           rows_per_chunk: number;
         }[];
+      };
+      get_sync: {
+        Args: { p_call: number; p_sync: number };
+        Returns: Database["corral"]["Views"]["syncs_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "syncs_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      get_sync_task: {
+        Args: { p_attempt: number; p_run: number };
+        Returns: {
+          folder: string;
+          outcome: Database["corral"]["Enums"]["job_task_outcome"];
+          previous: Json;
+          schema_name: string;
+          spec: Json;
+          sync_id: number;
+          table_name: string;
+          version: string;
+        }[];
+      };
+      get_table_status: {
+        Args: { p_call: number; p_schema: string; p_table: string };
+        Returns: Database["corral"]["Views"]["tables_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "tables_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      get_task_status: { Args: { p_call: number; p_id: string }; Returns: Json };
+      grant_table: {
+        Args: {
+          p_call: number;
+          p_hidden?: string[];
+          p_masked?: string[];
+          p_schema: string;
+          p_swarm: string;
+          p_table: string;
+        };
+        Returns: Database["corral"]["Views"]["grants_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "grants_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      leave_queue: {
+        Args: { p_attempt: number; p_run: number };
+        Returns: Database["corral"]["Enums"]["leave_queue_outcome"];
+      };
+      list_active_tasks: { Args: { p_call: number }; Returns: Json };
+      list_artifacts: {
+        Args: { p_call: number; p_filter?: Json };
+        Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "artifacts_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      list_data_tables: {
+        Args: { p_call: number; p_search?: string; p_tag?: string };
+        Returns: Database["corral"]["CompositeTypes"]["table_sight"][];
+        SetofOptions: {
+          from: "*";
+          to: "table_sight";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      list_forgotten_queries: { Args: { p_queries: string[] }; Returns: string[] };
+      list_forgotten_seals: { Args: { p_seals: number[] }; Returns: number[] };
+      list_grants: {
+        Args: { p_call: number; p_schema: string; p_table: string };
+        Returns: Database["corral"]["Views"]["grants_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "grants_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       list_jobs: {
         Args: { p_admin?: boolean; p_limit?: number; p_owner: string; p_user?: string };
@@ -1828,8 +3176,69 @@ export type Database = {
           task_id: number;
         }[];
       };
+      list_seals: {
+        Args: { p_after?: number; p_limit?: number };
+        Returns: {
+          anchored_at: string;
+          digest: string;
+          entries: number;
+          head: string;
+          id: number;
+          previous_head: string;
+          sealed_at: string;
+        }[];
+      };
+      list_syncs: {
+        Args: { p_call: number; p_limit?: number };
+        Returns: Database["corral"]["Views"]["syncs_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "syncs_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      list_tables: {
+        Args: { p_call: number };
+        Returns: Database["corral"]["Views"]["tables_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "tables_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      list_task_queues: { Args: { p_call: number }; Returns: Json };
+      list_task_workers: { Args: { p_call: number }; Returns: Json };
+      list_tokens: {
+        Args: { p_call: number };
+        Returns: Database["corral"]["Views"]["tokens_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "tokens_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      list_unanchored_seals: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          entries: number;
+          head: string;
+          id: number;
+          sealed_at: string;
+        }[];
+      };
+      list_unreferenced_artifacts: { Args: { p_objects: string[] }; Returns: string[] };
       list_unreferenced_objects: { Args: { p_urls: string[] }; Returns: string[] };
+      list_unreferenced_snapshots: { Args: { p_folders: string[] }; Returns: string[] };
       list_unreferenced_uploads: { Args: { p_urls: string[] }; Returns: string[] };
+      note_anchor: { Args: { p_seal: number }; Returns: undefined };
+      note_call: { Args: { p_call: number; p_details: Json }; Returns: undefined };
+      publish_catalog: {
+        Args: { p_attempt: number; p_run: number; p_tables: Json };
+        Returns: Database["corral"]["Enums"]["publish_outcome"];
+      };
       publish_dataset: {
         Args: {
           p_attempt: number;
@@ -1849,10 +3258,15 @@ export type Database = {
         Args: { p_attempt: number; p_details?: Json; p_run: number; p_url?: string };
         Returns: Database["corral"]["Enums"]["publish_outcome"];
       };
+      publish_snapshot: {
+        Args: { p_attempt: number; p_run: number; p_snapshot: Json };
+        Returns: Database["corral"]["Enums"]["publish_outcome"];
+      };
       publish_tasks: {
         Args: { p_attempt: number; p_rows?: number; p_run: number; p_total: number };
         Returns: Database["corral"]["Enums"]["publish_outcome"];
       };
+      read_sealed_lines: { Args: { p_after?: number; p_limit?: number; p_seal: number }; Returns: string[] };
       record_heartbeats: {
         Args: { p_calls: Json };
         Returns: {
@@ -1885,6 +3299,19 @@ export type Database = {
           poll_after_seconds: number;
           server_time: string;
           token_issued: boolean;
+        }[];
+      };
+      register_table: {
+        Args: { p_call: number; p_options?: Json; p_run?: number; p_schema: string; p_table: string };
+        Returns: {
+          error_code: string;
+          error_message: string;
+          run_id: number;
+          schema_name: string;
+          state: Database["corral"]["Enums"]["source_state"];
+          status: string;
+          table_id: number;
+          table_name: string;
         }[];
       };
       release_run: { Args: { p_attempt: number; p_run: number }; Returns: boolean };
@@ -1924,13 +3351,57 @@ export type Database = {
           task_timeout_seconds: number;
         }[];
       };
+      return_queries: { Args: { p_attempt: number; p_queries: string[]; p_run: number }; Returns: number };
+      revoke_grant: {
+        Args: { p_call: number; p_schema: string; p_swarm: string; p_table: string };
+        Returns: undefined;
+      };
+      revoke_token: {
+        Args: { p_call: number; p_token: number };
+        Returns: Database["corral"]["Views"]["tokens_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "tokens_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       save_kaggle_credentials: {
         Args: { p_admin?: boolean; p_key: string; p_project: string; p_user?: string; p_username: string };
         Returns: Database["corral"]["Enums"]["save_credentials_outcome"];
       };
+      search_audit: {
+        Args: { p_call: number; p_filter: Json };
+        Returns: {
+          agent: string;
+          at: string;
+          bytes: number;
+          call_id: number;
+          details: Json;
+          error_code: string;
+          event: Database["corral"]["Enums"]["audit_event"];
+          id: number;
+          is_admin: boolean;
+          method: string;
+          milliseconds: number;
+          path: string;
+          request_id: string;
+          rows: number;
+          status: number;
+          swarm: string;
+          user_id: string;
+        }[];
+      };
       set_auto_ingestion: {
         Args: { p_admin?: boolean; p_on: boolean; p_user?: string };
         Returns: Database["corral"]["Enums"]["switch_outcome"];
+      };
+      set_schedule: {
+        Args: { p_call: number; p_cron?: string; p_schema: string; p_spec?: Json; p_table: string };
+        Returns: {
+          schedule: string;
+          spec: Json;
+        }[];
       };
       settle_job: { Args: { p_job: number }; Returns: boolean };
       start_dataset: {
@@ -1953,6 +3424,16 @@ export type Database = {
           subject: string;
         }[];
       };
+      start_sync: {
+        Args: { p_call: number; p_schema: string; p_spec: Json; p_table: string };
+        Returns: Database["corral"]["Views"]["syncs_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "syncs_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       submit_job: {
         Args: {
           p_admin?: boolean;
@@ -1964,6 +3445,35 @@ export type Database = {
         };
         Returns: Database["corral"]["Enums"]["submit_job_outcome"];
       };
+      submit_query: {
+        Args: { p_call: number; p_query: Json };
+        Returns: {
+          created_at: string;
+          query_id: string;
+          status: Database["corral"]["Enums"]["work_state"];
+        }[];
+      };
+      unregister_table: {
+        Args: { p_call: number; p_schema: string; p_table: string };
+        Returns: {
+          schema_name: string;
+          status: string;
+          table_id: number;
+          table_name: string;
+        }[];
+      };
+      update_artifact: {
+        Args: { p_artifact: string; p_call: number; p_changes: Json };
+        Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "artifacts_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      update_table: { Args: { p_call: number; p_changes: Json; p_schema: string; p_table: string }; Returns: number };
+      watch_queries: { Args: { p_attempt: number; p_queries: string[]; p_run: number }; Returns: string[] };
     };
     Enums: {
       project_status: "draft" | "pending_dataset" | "pending_training" | "training" | "completed" | "failed";
@@ -2077,10 +3587,16 @@ export const Constants = {
   corral: {
     Enums: {
       add_tasks_outcome: ["added", "stale"],
+      admission: ["admitted", "unauthorized", "forbidden", "rate_limited"],
       agent_status: ["IDLE", "BUSY", "WORKING", "OFFLINE"],
       aggregate_mode: ["none", "concat", "fedavg", "auto"],
+      artifact_format: ["json", "csv", "parquet", "pickle", "text", "binary"],
+      artifact_state: ["pending", "ready"],
+      artifact_type: ["data", "model", "report", "other"],
       assignment_outcome: ["assigned", "nothing", "not_asked", "agent_not_found", "unauthorized"],
+      audit_event: ["received", "detail", "finished"],
       claim_outcome: ["claimed", "not_due", "gone"],
+      complete_query_outcome: ["completed", "stale"],
       completion_outcome: [
         "completed",
         "task_not_found",
@@ -2103,6 +3619,7 @@ export const Constants = {
       ],
       dataset_status_outcome: ["found", "project_not_found", "unauthorized"],
       deregister_outcome: ["deregistered", "agent_not_found", "unauthorized"],
+      fail_query_outcome: ["failed", "stale"],
       failure_outcome: ["retrying", "failed", "stale"],
       finish_outcome: ["finished", "stale"],
       heartbeat_outcome: ["seen", "agent_not_found", "unauthorized"],
@@ -2110,14 +3627,17 @@ export const Constants = {
       job_lookup_outcome: ["found", "job_not_found", "unauthorized"],
       job_status: ["PROCESSING", "RUNNING", "AGGREGATING", "COMPLETED", "FAILED", "CANCELLED"],
       job_task_outcome: ["ready", "stale"],
+      leave_queue_outcome: ["left", "stay", "stale"],
       open_upload_outcome: ["allowed", "unauthorized"],
+      output_format: ["csv", "json", "parquet"],
       progress_outcome: ["continue", "stop"],
       publish_outcome: ["published", "stale"],
       refusal: ["unauthorized", "forbidden", "project_not_found"],
       register_outcome: ["created", "linked", "owner_not_found", "agent_conflict", "unauthorized"],
-      run_kind: ["kaggle-to-gcs", "cleanup", "split", "aggregate"],
+      run_kind: ["kaggle-to-gcs", "cleanup", "split", "aggregate", "snowflake-catalog", "snowflake-to-duckdb", "query"],
       run_state: ["queued", "launching", "running", "succeeded", "failed", "cancelled"],
       save_credentials_outcome: ["saved", "project_not_found", "unauthorized"],
+      source_state: ["fresh", "waiting", "failed"],
       start_dataset_outcome: [
         "started",
         "joined",
@@ -2129,6 +3649,7 @@ export const Constants = {
       start_run_outcome: ["started", "stale"],
       submit_job_outcome: ["submitted", "job_not_found", "unauthorized", "url_not_yours"],
       switch_outcome: ["changed", "unchanged", "unauthorized", "forbidden"],
+      sync_strategy: ["full", "incremental", "snapshot"],
       task_failure_outcome: [
         "retrying",
         "failed",
@@ -2143,6 +3664,7 @@ export const Constants = {
       task_outcome: ["ready", "stale"],
       task_progress_outcome: ["continue", "stop", "task_not_found", "agent_not_found", "unauthorized"],
       task_state: ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"],
+      token_type: ["swarm", "agent"],
       upload_outcome: [
         "allowed",
         "task_not_found",
@@ -2152,6 +3674,7 @@ export const Constants = {
         "agent_not_found",
         "unauthorized",
       ],
+      work_state: ["pending", "running", "completed", "failed", "cancelled"],
     },
   },
   public: {

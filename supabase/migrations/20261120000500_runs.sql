@@ -1,7 +1,9 @@
 -- Runs are an outbox: one row per piece of work for a container, announced to functions/dispatch by pg_net.
--- Whoever locks several rows locks in this order: settings, user, project, job, run.
+-- Whoever locks several rows locks in this order: settings, user, project, job, table, sync, run.
 
-create type corral.run_kind as enum ('kaggle-to-gcs', 'cleanup', 'split', 'aggregate');
+create type corral.run_kind as enum (
+  'kaggle-to-gcs', 'cleanup', 'split', 'aggregate', 'snowflake-catalog', 'snowflake-to-duckdb', 'query'
+);
 create type corral.run_state as enum ('queued', 'launching', 'running', 'succeeded', 'failed', 'cancelled');
 
 create table corral.runs (
@@ -30,12 +32,13 @@ create table corral.runs (
   finished_at timestamptz,
   project_id uuid generated always as (case when kind = 'kaggle-to-gcs' then subject::uuid end) stored,
   job_id bigint generated always as (case when kind in ('split', 'aggregate') then subject::bigint end) stored,
+  sync_id bigint generated always as (case when kind = 'snowflake-to-duckdb' then subject::bigint end) stored,
   check ((lease_expires_at is not null) = (state in ('launching', 'running'))),
   check ((finished_at is not null) = (state in ('succeeded', 'failed', 'cancelled')))
 ) with (fillfactor = 70);
 alter table corral.runs enable row level security;
 
-comment on column corral.runs.subject is 'What the run is about: the project''s id for kaggle-to-gcs, the job''s for split and aggregate, "bucket" for cleanup.';
+comment on column corral.runs.subject is 'What the run is about: the project''s id for kaggle-to-gcs, the job''s for split and aggregate, the sync''s for snowflake-to-duckdb, a schema for snowflake-catalog, "bucket" for cleanup, "runner-1" and so on for query.';
 comment on column corral.runs.attempt is 'Counts claims; only the newest attempt may write.';
 comment on column corral.runs.failures is 'Counts failed attempts against max_attempts; one that was told to stop is none.';
 comment on column corral.runs.redeliver_at is 'When the sweep announces the run again, unless it was claimed.';

@@ -27,7 +27,7 @@ as $$
     from corral.settings
 $$;
 
--- Ends a run as failed, and its project or job with it, and tells the owner why. The caller holds the locks of all.
+-- Ends a run as failed, and its project, job or sync with it, and tells the owner why. The caller holds the locks of all.
 create function corral.give_up_run(p_run corral.runs, p_code text, p_message text) returns void
 language plpgsql set search_path = ''
 as $$
@@ -38,6 +38,9 @@ begin
    where id = p_run.id;
   if p_run.job_id is not null then
     perform corral.give_up_job(p_run, p_code, p_message);
+    return;
+  elsif p_run.sync_id is not null then
+    perform corral.give_up_sync(p_run.sync_id, p_code, p_message);
     return;
   end if;
   update public.projects set status = 'failed' where id = p_run.project_id;

@@ -6,7 +6,7 @@ create type corral.start_run_outcome as enum ('started', 'stale');
 create type corral.progress_outcome as enum ('continue', 'stop');
 create type corral.finish_outcome as enum ('finished', 'stale');
 
--- Locks a run, and before it the project or job that it is about with its owner; answers null unless that attempt is
+-- Locks a run, and before it the project, job or sync that it is about with its owner; answers null unless that attempt is
 -- the newest.
 create function corral.lock_attempt(p_run bigint, p_attempt int) returns corral.runs
 language plpgsql set search_path = ''
@@ -17,6 +17,7 @@ begin
   if v_run.job_id is not null then
     perform corral.lock_job(v_run.job_id, true);
   end if;
+  perform from corral.syncs where id = v_run.sync_id for no key update;
   -- The owner too, since a message to him refers to his row.
   perform from public.users
    where id = (select user_id from public.projects where id = v_run.project_id) for key share;
@@ -146,6 +147,17 @@ begin
 end
 $$;
 
+-- Ends a run whose work is done and published. The caller holds its lock.
+create function corral.succeed_run(p_run bigint) returns void
+language sql set search_path = ''
+as $$
+  update corral.runs
+     set state = 'succeeded', lease_expires_at = null, finished_at = corral.now(), error_code = null,
+         error_message = null
+   where id = p_run
+$$;
+revoke execute on function corral.succeed_run from public;
+
 -- Ends an attempt that did its work, for kinds whose work needs no publication.
 create function public.finish_run(p_run bigint, p_attempt int, p_progress jsonb default null)
 returns corral.finish_outcome
@@ -155,11 +167,13 @@ begin
   update corral.runs
      set state = 'succeeded', progress = p_progress, lease_expires_at = null, finished_at = corral.now(),
          error_code = null, error_message = null
-   where id = p_run and attempt = p_attempt and state = 'running' and project_id is null and job_id is null;
+   where id = p_run and attempt = p_attempt and state = 'running'
+     and project_id is null and job_id is null and sync_id is null;
   return case
     when found or exists (
       select from corral.runs
-       where id = p_run and attempt = p_attempt and state = 'succeeded' and project_id is null and job_id is null)
+       where id = p_run and attempt = p_attempt and state = 'succeeded'
+         and project_id is null and job_id is null and sync_id is null)
     then 'finished' else 'stale'
   end;
 end

@@ -28,12 +28,16 @@ declare
   v_count int := 0;
 begin
   for v_expired in
-    select id, attempt, project_id, job_id from corral.runs
+    select id, attempt, project_id, job_id, sync_id from corral.runs
      where state in ('launching', 'running') and lease_expires_at < corral.now()
      limit 200
   loop
     continue when v_expired.job_id is not null and (corral.lock_job(v_expired.job_id, false)).id is null;
     continue when not corral.try_lock_project(v_expired.project_id);
+    if v_expired.sync_id is not null then
+      perform from corral.syncs where id = v_expired.sync_id for no key update skip locked;
+      continue when not found;
+    end if;
     -- Once more, under the lock: a report may have come, or the end.
     select * into v_run from corral.runs
      where id = v_expired.id and attempt = v_expired.attempt

@@ -13,15 +13,24 @@ comment on column corral.swarms.owner_id is 'The only user who may give the swar
 comment on column corral.swarms.turn is 'The sequence that says whose turn it is: its value modulo lanes.';
 comment on column corral.swarms.lanes is 'How many owners have work for the swarm: the lanes 0 to lanes - 1 exist.';
 
+create type corral.token_type as enum ('swarm', 'agent');
+
 create table corral.tokens (
   id bigint generated always as identity primary key,
   swarm_id bigint not null references corral.swarms on delete cascade,
+  type corral.token_type not null default 'swarm',
+  agent text check (length(agent) between 1 and 128),
+  name text check (length(name) between 1 and 200),
+  limits jsonb not null default '{}',
   hash bytea not null unique,
   created_at timestamptz not null default corral.now(),
   expires_at timestamptz,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  check ((agent is not null) = (type = 'agent'))
 );
 alter table corral.tokens enable row level security;
+comment on column corral.tokens.type is 'A swarm''s token enrols agents and scopes data; an agent''s tells who calls the data API.';
+comment on column corral.tokens.limits is 'What the data API allows its holder, where that differs from the settings.';
 comment on column corral.tokens.hash is 'The SHA-256 of the token, which nobody keeps.';
 
 -- Makes a swarm with its sequence, which belongs to whoever owns the functions that draw from it; answers its id.

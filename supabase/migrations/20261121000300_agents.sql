@@ -91,7 +91,7 @@ create function corral.find_swarm(p_token text) returns bigint
 language sql stable set search_path = ''
 as $$
   select swarm_id from corral.tokens
-   where hash = decode(p_token, 'hex') and revoked_at is null
+   where hash = decode(p_token, 'hex') and type = 'swarm' and revoked_at is null
      and (expires_at is null or expires_at > corral.now())
 $$;
 

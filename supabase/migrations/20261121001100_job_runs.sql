@@ -84,10 +84,7 @@ begin
    where id = v_job.id
   returning * into v_job;
   perform corral.open_queue(v_job, true);
-  update corral.runs
-     set state = 'succeeded', lease_expires_at = null, finished_at = corral.now(), error_code = null,
-         error_message = null
-   where id = p_run;
+  perform corral.succeed_run(p_run);
   return 'published';
 end
 $$;
@@ -141,10 +138,7 @@ begin
   end if;
   update corral.jobs set final_result_url = p_url, result_details = p_details where id = v_job.id;
   perform corral.close_job(v_job, 'COMPLETED');
-  update corral.runs
-     set state = 'succeeded', lease_expires_at = null, finished_at = corral.now(), error_code = null,
-         error_message = null
-   where id = p_run;
+  perform corral.succeed_run(p_run);
   return 'published';
 end
 $$;

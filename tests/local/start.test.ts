@@ -23,6 +23,8 @@ const INFO_NAMES = [
   "bucket",
   "cloud_run_endpoint",
   "kaggle_endpoint",
+  "snowflake_url",
+  "snowflake",
 ];
 
 let folder: string;

@@ -21,6 +21,10 @@ beforeAll(async () => {
     listKnownJobs: async (jobs) => (await list<number>("public.list_known_jobs")(jobs)).map(Number),
     listUnreferenced: list<string>("public.list_unreferenced_objects"),
     listUnreferencedUploads: list<string>("public.list_unreferenced_uploads"),
+    listUnreferencedSnapshots: list<string>("public.list_unreferenced_snapshots"),
+    listUnreferencedArtifacts: list<string>("public.list_unreferenced_artifacts"),
+    listForgottenQueries: list<string>("public.list_forgotten_queries"),
+    listForgottenSeals: async (seals) => (await list<number>("public.list_forgotten_seals")(seals)).map(Number),
   };
 });
 afterAll(() => lane.close());
@@ -106,6 +110,51 @@ describe("the job cleanup", () => {
     expect((await file.exists())[0]).toBe(true);
     await cleanUpIn(13);
     expect((await file.exists())[0]).toBe(false);
+  });
+
+  it("deletes snapshots, results, artifacts and heads of seals that are forgotten, after a day", async () => {
+    const { db } = lane;
+    const [call] = await db.sql<{ id: string }>(
+      "select call_id as id from public.admit_call('GET', '/', 'r', false, p_admin => true)",
+    );
+    const [artifact] = await db.sql<{ object: string }>(
+      `select object from public.create_artifact($1, '{"name": "kept"}')`,
+      [call?.id],
+    );
+    const [query] = await db.sql<{ id: string }>(
+      `select query_id as id from public.submit_query($1, '{"sql": "select 1"}')`,
+      [call?.id],
+    );
+    await db.sql(
+      `with t as (insert into corral.tables (schema_name, table_name) values ('S', 'T'), ('S', 'U') returning id, table_name),
+            s as (insert into corral.syncs (table_id, strategy, spec) select id, 'full', '{}' from t where table_name = 'U')
+       insert into corral.snapshots (table_id, sync_id, version, folder, columns, row_count, size_bytes, moment, fixed_moment)
+       select id, 1, 'v', 'S/T/000000001-1', '[]', 0, 0, corral.now(), true from t where table_name = 'T'`,
+    );
+    const [sync] = await db.sql<{ id: string }>("select lpad(id::text, 9, '0') as id from corral.syncs");
+    await db.sql("update corral.settings set audit_seal_seconds = 0");
+    await db.sql("select corral.seal_audit()");
+    await db.sql("update corral.audit_seals set id = 7");
+    const kept = [
+      "snapshots/S/T/000000001-1/table.duckdb",
+      `snapshots/S/U/${sync?.id}-2/table.duckdb`,
+      `results/${query?.id}.csv`,
+      `${artifact?.object}`,
+      "audit/000000000007.json",
+      "audit/000000000008.json",
+    ];
+    const dead = [
+      "snapshots/S/T/000000099-2/table.duckdb",
+      "snapshots/S/T/000000099-2/variants/x.duckdb",
+      "results/00000000-0000-4000-8000-000000000000.parquet",
+      "artifacts/1/00000000-0000-4000-8000-000000000000",
+      "audit/000000000006.json",
+    ];
+    await Promise.all([...kept, ...dead].map(save));
+    expect(await cleanUpIn(0.9)).toBe(0);
+    expect(await cleanUpIn(1.1)).toBe(dead.length);
+    const left = (await lane.listObjects()).filter((name) => /^(snapshots|results|artifacts|audit)/.test(name));
+    expect(left).toEqual(kept.toSorted());
   });
 
   it("loses against a run that takes the archive into use between the look and the deletion", async () => {

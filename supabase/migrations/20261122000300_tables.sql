@@ -1,0 +1,346 @@
+-- Tables: those of Snowflake that somebody registered, and what each swarm may see of them.
+
+create table corral.tables (
+  id bigint generated always as identity primary key,
+  schema_name text not null check (length(schema_name) between 1 and 255),
+  table_name text not null check (length(table_name) between 1 and 255),
+  is_active boolean not null default true,
+  description text check (length(description) <= 10000),
+  tags text[] not null default '{}',
+  snapshot_id bigint,
+  schedule text,
+  schedule_spec jsonb,
+  created_at timestamptz not null default corral.now(),
+  unique (schema_name, table_name)
+);
+alter table corral.tables enable row level security;
+comment on column corral.tables.snapshot_id is 'The snapshot that readers get; null before the first sync.';
+comment on column corral.tables.schedule is 'The cron expression by which the table is synced; null without one.';
+
+-- Immutable versions of tables. Their objects lie in the folder; a row that is gone lets the cleanup delete them.
+create table corral.snapshots (
+  id bigint generated always as identity primary key,
+  table_id bigint not null references corral.tables on delete cascade,
+  sync_id bigint not null,
+  version text not null,
+  name text,
+  folder text not null unique,
+  columns jsonb not null,
+  row_count bigint not null,
+  size_bytes bigint not null,
+  moment timestamptz not null,
+  fixed_moment boolean not null,
+  watermark text,
+  certificate jsonb,
+  created_at timestamptz not null default corral.now()
+);
+alter table corral.snapshots enable row level security;
+create index snapshots_table_id_idx on corral.snapshots (table_id, id desc);
+alter table corral.tables add foreign key (snapshot_id) references corral.snapshots on delete set null;
+create index tables_snapshot_id_idx on corral.tables (snapshot_id);
+comment on column corral.snapshots.name is 'Given by a sync of strategy snapshot: such a version is kept until its table goes.';
+comment on column corral.snapshots.columns is '[{name, type, source_type, nullable}] in order; type is DuckDB''s.';
+comment on column corral.snapshots.fixed_moment is 'Whether all was read as of the moment; false where Snowflake cannot look back.';
+comment on column corral.snapshots.watermark is 'The highest value of the incremental key, as Snowflake writes it.';
+
+create table corral.grants (
+  table_id bigint not null references corral.tables on delete cascade,
+  swarm_id bigint not null references corral.swarms on delete cascade,
+  hidden_columns text[] not null default '{}',
+  masked_columns text[] not null default '{}',
+  created_at timestamptz not null default corral.now(),
+  primary key (table_id, swarm_id)
+);
+alter table corral.grants enable row level security;
+create index grants_swarm_id_idx on corral.grants (swarm_id);
+
+-- What Snowflake was last seen to have, schema by schema.
+create table corral.source_schemas (
+  schema_name text primary key,
+  listed_at timestamptz not null
+);
+alter table corral.source_schemas enable row level security;
+create table corral.source_tables (
+  schema_name text not null references corral.source_schemas on delete cascade,
+  table_name text not null,
+  row_count bigint,
+  size_bytes bigint,
+  last_modified timestamptz,
+  primary key (schema_name, table_name)
+);
+alter table corral.source_tables enable row level security;
+
+alter table corral.settings
+  add column catalog_seconds int not null default 60 check (catalog_seconds >= 0);
+comment on column corral.settings.catalog_seconds is 'How long a list of Snowflake''s tables counts as fresh.';
+
+-- A name as Snowflake reads it: in quotes it stands as it is, without them small letters count as capitals. One that has
+-- capitals already is taken as Snowflake wrote it.
+create function corral.snowflake_name(p_name text) returns text
+language sql immutable set search_path = ''
+as $$
+  select case
+    when p_name ~ '^".+"$' then replace(substr(p_name, 2, length(p_name) - 2), '""', '"')
+    when p_name = lower(p_name) then upper(p_name)
+    else p_name
+  end
+$$;
+
+-- The one registered table of a name, in the given schema or in any: exactly so, or else ignoring case; of those granted
+-- to a swarm, where one is given. Of several, or of none, it tells.
+create function corral.find_table(p_schema text, p_table text, p_swarm bigint default null) returns corral.tables
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_found corral.tables[] := array(
+    select t from corral.tables t
+     where t.is_active and lower(t.table_name) = lower(p_table)
+       and (p_schema is null or lower(t.schema_name) = lower(p_schema))
+       and (p_swarm is null or exists (select from corral.grants g where g.table_id = t.id and g.swarm_id = p_swarm))
+     order by (t.table_name = p_table and t.schema_name = coalesce(p_schema, t.schema_name)) desc, t.id);
+  v_best corral.tables := v_found[1];
+begin
+  if v_best.id is null then
+    raise exception using errcode = 'ZC111', message = format('Table %s not found', concat_ws('.', p_schema, p_table));
+  elsif cardinality(v_found) > 1 and (v_best.table_name, v_best.schema_name) is distinct from (p_table, p_schema) then
+    raise exception using errcode = 'ZC112', message = format(
+      'Several tables have the name %s: %s. Write it as they are.', p_table,
+      (select string_agg(format('%s.%s', f.schema_name, f.table_name), ', ') from unnest(v_found) f));
+  end if;
+  return v_best;
+end
+$$;
+
+-- A schema's tables in Snowflake, as the answers of browse_source and register_table stand on.
+create type corral.source_state as enum ('fresh', 'waiting', 'failed');
+
+-- Whether the list of a schema is newer than p_since; if not, the run that makes it so, started unless one is live, or
+-- how the run that the caller waited for has failed.
+create function corral.look_at_source(
+  p_schema text, p_since timestamptz, p_run bigint,
+  out state corral.source_state, out run_id bigint, out error_code text, out error_message text
+)
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_failed corral.runs := (select r from corral.runs r where r.id = p_run and r.state in ('failed', 'cancelled'));
+begin
+  state := case
+    when exists (select from corral.source_schemas where schema_name = p_schema and listed_at >= p_since) then 'fresh'
+    when v_failed.id is not null then 'failed'
+    else 'waiting'
+  end;
+  if state = 'failed' then
+    run_id := v_failed.id;
+    error_code := v_failed.error_code;
+    error_message := v_failed.error_message;
+  elsif state = 'waiting' then
+    run_id := coalesce(
+      corral.enqueue_run('snowflake-catalog', p_schema), corral.find_live_run('snowflake-catalog', p_schema));
+  end if;
+end
+$$;
+
+-- The tables that Snowflake has in a schema, seen within the last minute. While a container looks, the caller asks
+-- again and names the run that it waits for.
+create function public.browse_source(p_call bigint, p_schema text, p_run bigint default null)
+returns table (
+  state corral.source_state, run_id bigint, error_code text, error_message text, tables jsonb
+)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_schema text := corral.snowflake_name(p_schema);
+  v_freshness interval := make_interval(secs => (select catalog_seconds from corral.settings));
+begin
+  -- What was listed after the call came in is fresh however long the container took.
+  select l.* into state, run_id, error_code, error_message
+    from corral.look_at_source(v_schema, (corral.admin(p_call)).at - v_freshness, p_run) l;
+  if state = 'fresh' then
+    tables := coalesce((
+      select jsonb_agg(jsonb_build_object(
+               'table_name', t.table_name, 'row_count', t.row_count, 'size_bytes', t.size_bytes,
+               'last_modified', t.last_modified) order by t.table_name)
+        from corral.source_tables t where t.schema_name = v_schema), '[]');
+  end if;
+  return next;
+end
+$$;
+
+-- Grants a table to a swarm, in the place of what it was granted before. Columns are known by their names, ignoring case.
+create function corral.put_grant(p_table bigint, p_swarm text, p_hidden text[], p_masked text[]) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+  v_swarm bigint := corral.ensure_swarm(p_swarm);
+  v_columns jsonb := (select s.columns from corral.tables t join corral.snapshots s on s.id = t.snapshot_id where t.id = p_table);
+  v_unknown text := (
+    select string_agg(w.name, ', ') from unnest(p_hidden || p_masked) w (name)
+     where not exists (select from jsonb_array_elements(v_columns) c where lower(c ->> 'name') = lower(w.name)));
+begin
+  if v_columns is not null and v_unknown is not null then
+    raise exception using errcode = 'ZC115', message = format('The table has no column %s', v_unknown);
+  end if;
+  insert into corral.grants as g (table_id, swarm_id, hidden_columns, masked_columns)
+  values (p_table, v_swarm, coalesce(p_hidden, '{}'), coalesce(p_masked, '{}'))
+  on conflict (table_id, swarm_id) do update
+    set hidden_columns = excluded.hidden_columns, masked_columns = excluded.masked_columns;
+  return v_swarm;
+end
+$$;
+
+-- Registers a table that Snowflake has, anew or again. p_options: {grant, swarm, hidden_columns, masked_columns,
+-- description, tags}; with grant true the swarm ("default" unless named) may see it. The caller waits as for
+-- browse_source: a table that an older list does not show is looked for again.
+create function public.register_table(
+  p_call bigint, p_schema text, p_table text, p_options jsonb default '{}', p_run bigint default null
+)
+returns table (
+  state corral.source_state, run_id bigint, error_code text, error_message text,
+  table_id bigint, table_name text, schema_name text, status text
+)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_called_at timestamptz := (corral.admin(p_call)).at;
+  v_schema text := corral.snowflake_name(p_schema);
+  v_freshness interval := make_interval(secs => (select catalog_seconds from corral.settings));
+  v_name text;
+begin
+  select l.* into state, run_id, error_code, error_message
+    from corral.look_at_source(v_schema, v_called_at - v_freshness, p_run) l;
+  if state = 'fresh' then
+    select t.table_name into v_name from corral.source_tables t
+     where t.schema_name = v_schema and lower(t.table_name) = lower(p_table)
+     order by t.table_name = p_table desc, t.table_name = upper(p_table) desc limit 1;
+    if v_name is null then
+      select l.* into state, run_id, error_code, error_message
+        from corral.look_at_source(v_schema, v_called_at, p_run) l;
+    end if;
+  end if;
+  if state <> 'fresh' then
+    return next;
+    return;
+  elsif v_name is null then
+    raise exception using errcode = 'ZC114', message = format('Table %s.%s not found in Snowflake', v_schema, p_table);
+  end if;
+  insert into corral.tables as t (schema_name, table_name, description, tags)
+  values (
+    v_schema, v_name, p_options ->> 'description',
+    array(select jsonb_array_elements_text(coalesce(nullif(p_options -> 'tags', 'null'), '[]'))))
+  on conflict (schema_name, table_name) do update
+    set is_active = true,
+        description = coalesce(excluded.description, t.description),
+        tags = case when p_options ? 'tags' then excluded.tags else t.tags end
+  returning t.id, t.table_name, t.schema_name, 'active' into table_id, table_name, schema_name, status;
+  if (p_options ->> 'grant')::boolean then
+    perform corral.put_grant(
+      table_id, coalesce(p_options ->> 'swarm', 'default'),
+      array(select jsonb_array_elements_text(coalesce(nullif(p_options -> 'hidden_columns', 'null'), '[]'))),
+      array(select jsonb_array_elements_text(coalesce(nullif(p_options -> 'masked_columns', 'null'), '[]'))));
+  end if;
+  perform public.note_call(p_call, jsonb_build_object(
+    'tables', jsonb_build_array(jsonb_build_object('table', schema_name || '.' || table_name)), 'options', p_options));
+  return next;
+end
+$$;
+
+-- Sets what people read about a table: {description, tags}.
+create function public.update_table(p_call bigint, p_schema text, p_table text, p_changes jsonb) returns bigint
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_table corral.tables;
+begin
+  perform corral.admin(p_call);
+  v_table := corral.find_table(p_schema, p_table);
+  update corral.tables
+     set description = case when p_changes ? 'description' then p_changes ->> 'description' else description end,
+         tags = case when p_changes ? 'tags'
+           then array(select jsonb_array_elements_text(coalesce(nullif(p_changes -> 'tags', 'null'), '[]')))
+           else tags
+         end
+   where id = v_table.id;
+  perform corral.note_table(p_call, v_table, p_changes);
+  return v_table.id;
+end
+$$;
+
+-- Puts on record which table a call is about, and which version of it.
+create function corral.note_table(p_call bigint, p_table corral.tables, p_more jsonb default '{}') returns void
+language sql set search_path = ''
+as $$
+  insert into corral.audit (call_id, event, details)
+  select p_call, 'detail', p_more || jsonb_build_object('tables', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+           'table', p_table.schema_name || '.' || p_table.table_name,
+           'version', (select s.version from corral.snapshots s where s.id = p_table.snapshot_id)))))
+$$;
+
+-- Grants as admins see them.
+create view corral.grants_shown with (security_invoker = true) as
+select g.table_id, t.schema_name, t.table_name, s.name as swarm, g.hidden_columns, g.masked_columns, g.created_at
+  from corral.grants g
+  join corral.tables t on t.id = g.table_id
+  join corral.swarms s on s.id = g.swarm_id;
+
+-- Lets a swarm see a table, but for the hidden columns; of the masked ones it sees only whether there is a value.
+create function public.grant_table(
+  p_call bigint, p_schema text, p_table text, p_swarm text, p_hidden text[] default '{}', p_masked text[] default '{}'
+)
+returns setof corral.grants_shown
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_table corral.tables;
+begin
+  perform corral.admin(p_call);
+  v_table := corral.find_table(p_schema, p_table);
+  perform corral.put_grant(v_table.id, p_swarm, p_hidden, p_masked);
+  perform corral.note_table(
+    p_call, v_table, jsonb_build_object('swarm', p_swarm, 'hidden_columns', p_hidden, 'masked_columns', p_masked));
+  return query select * from corral.grants_shown where table_id = v_table.id and swarm = p_swarm;
+end
+$$;
+
+-- Takes a table from a swarm.
+create function public.revoke_grant(p_call bigint, p_schema text, p_table text, p_swarm text) returns void
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_table corral.tables;
+begin
+  perform corral.admin(p_call);
+  v_table := corral.find_table(p_schema, p_table);
+  delete from corral.grants g using corral.swarms s
+   where g.table_id = v_table.id and g.swarm_id = s.id and s.name = p_swarm;
+  if not found then
+    raise exception using errcode = 'ZC116', message = format(
+      'Table %s.%s is not granted to the swarm %s', v_table.schema_name, v_table.table_name, p_swarm);
+  end if;
+  perform corral.note_table(p_call, v_table, jsonb_build_object('swarm', p_swarm));
+end
+$$;
+
+-- Who may see a table.
+create function public.list_grants(p_call bigint, p_schema text, p_table text) returns setof corral.grants_shown
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  perform corral.admin(p_call);
+  return query
+    select g.* from corral.grants_shown g where g.table_id = (corral.find_table(p_schema, p_table)).id order by g.swarm;
+end
+$$;
+
+revoke execute on function
+  corral.snowflake_name, corral.find_table, corral.look_at_source, corral.put_grant, corral.note_table,
+  public.browse_source, public.register_table, public.update_table, public.grant_table, public.revoke_grant,
+  public.list_grants
+  from public, anon, authenticated;
+grant execute on function
+  public.browse_source, public.register_table, public.update_table, public.grant_table, public.revoke_grant,
+  public.list_grants
+  to service_role;

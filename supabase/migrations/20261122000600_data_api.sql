@@ -1,0 +1,138 @@
+-- What the callers of the data API see: an admin every table that has a snapshot, an agent those granted to its swarm.
+
+-- What a caller sees of a table: its snapshot, without the columns that its swarm's grant hides.
+create type corral.table_sight as (
+  table_id bigint,
+  snapshot_id bigint,
+  schema_name text,
+  table_name text,
+  description text,
+  tags text[],
+  columns jsonb,
+  row_count bigint,
+  size_bytes bigint,
+  version text,
+  synced_at timestamptz,
+  moment timestamptz,
+  fixed_moment boolean,
+  folder text,
+  hidden_columns text[],
+  masked_columns text[],
+  variant text
+);
+
+-- A name for what a grant leaves of a table; null where it leaves all.
+create function corral.variant_of(p_hidden text[], p_masked text[]) returns text
+language sql immutable set search_path = ''
+as $$
+  select case when cardinality(p_hidden) + cardinality(p_masked) > 0 then md5(jsonb_build_array(
+    array(select distinct lower(h) from unnest(p_hidden) h order by 1),
+    array(select distinct lower(m) from unnest(p_masked) m order by 1))::text) end
+$$;
+
+-- Of a snapshot's columns, those that a grant does not hide; a masked one is text.
+create function corral.visible_columns(p_columns jsonb, p_hidden text[], p_masked text[]) returns jsonb
+language sql immutable set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+           'name', c.name, 'type', case when m.masked then 'VARCHAR' else c.type end, 'masked', m.masked) order by place), '[]')
+    from jsonb_array_elements(p_columns) with ordinality e (o, place),
+         lateral (select o ->> 'name', o ->> 'type') as c (name, type),
+         lateral (select exists (select from unnest(p_masked) n where lower(n) = lower(c.name))) as m (masked)
+   where not exists (select from unnest(p_hidden) n where lower(n) = lower(c.name))
+$$;
+
+-- The tables with a snapshot that a caller may see.
+create function corral.tables_in_sight(p_call corral.audit) returns setof corral.table_sight
+language sql stable set search_path = ''
+as $$
+  select t.id, s.id, t.schema_name, t.table_name, t.description, t.tags,
+         corral.visible_columns(s.columns, g.hidden_columns, g.masked_columns), s.row_count, s.size_bytes, s.version,
+         s.created_at, s.moment, s.fixed_moment, s.folder, g.hidden_columns, g.masked_columns,
+         corral.variant_of(g.hidden_columns, g.masked_columns)
+    from corral.tables t
+    join corral.snapshots s on s.id = t.snapshot_id
+    cross join lateral (
+      select '{}'::text[], '{}'::text[] where p_call.is_admin
+       union all
+      select h.hidden_columns, h.masked_columns from corral.grants h
+       where h.table_id = t.id and h.swarm_id = p_call.swarm_id and not p_call.is_admin
+    ) as g (hidden_columns, masked_columns)
+   where t.is_active
+$$;
+
+-- The tables that a caller may see, with all that p_search is found in, and of a tag.
+create function public.list_data_tables(p_call bigint, p_search text default null, p_tag text default null)
+returns setof corral.table_sight
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_call corral.audit := corral.caller(p_call);
+begin
+  return query
+    select * from corral.tables_in_sight(v_call) t
+     where (p_search is null or position(lower(p_search) in lower(concat_ws(
+             ' ', t.schema_name || '.' || t.table_name, t.description, array_to_string(t.tags, ' '),
+             (select string_agg(c ->> 'name', ' ') from jsonb_array_elements(t.columns) c)))) > 0)
+       and (p_tag is null or p_tag = any (t.tags))
+     order by t.schema_name, t.table_name
+     limit 10000;
+end
+$$;
+
+-- The one table of a name that a caller may see, in the given schema or in any, ignoring case where that is enough.
+create function public.get_data_table(p_call bigint, p_table text, p_schema text default null) returns setof corral.table_sight
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_call corral.audit := corral.caller(p_call);
+  -- A caller without a swarm who is no admin sees none.
+  v_table corral.tables := corral.find_table(
+    p_schema, p_table, case when not v_call.is_admin then coalesce(v_call.swarm_id, 0) end);
+begin
+  if v_table.snapshot_id is null then
+    raise exception using errcode = 'ZC113', message = format(
+      'Table %s.%s has no snapshot yet. Start a sync.', v_table.schema_name, v_table.table_name);
+  end if;
+  perform corral.note_table(p_call, v_table);
+  return query select * from corral.tables_in_sight(v_call) t where t.table_id = v_table.id;
+end
+$$;
+
+-- Registered tables as admins see them.
+create view corral.tables_shown with (security_invoker = true) as
+select t.id as table_id, t.schema_name, t.table_name, case when t.is_active then 'active' else 'inactive' end as status,
+       t.description, t.tags, p.row_count, p.size_bytes, p.version, s.strategy, t.schedule, t.schedule_spec,
+       s.id as last_sync_id, s.state as last_sync_status, coalesce(s.completed_at, s.started_at, s.created_at) as last_sync_at,
+       s.error as last_error, p.created_at as synced_at, t.created_at
+  from corral.tables t
+  left join corral.snapshots p on p.id = t.snapshot_id
+  left join lateral (select * from corral.syncs where table_id = t.id order by id desc limit 1) s on true;
+
+-- All tables that are registered.
+create function public.list_tables(p_call bigint) returns setof corral.tables_shown
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  perform corral.admin(p_call);
+  return query select * from corral.tables_shown t where t.status = 'active' order by t.schema_name, t.table_name limit 10000;
+end
+$$;
+
+-- How a registered table stands.
+create function public.get_table_status(p_call bigint, p_schema text, p_table text) returns setof corral.tables_shown
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  perform corral.admin(p_call);
+  return query select * from corral.tables_shown t where t.table_id = (corral.find_table(p_schema, p_table)).id;
+end
+$$;
+
+revoke execute on function
+  corral.variant_of, corral.visible_columns, corral.tables_in_sight, public.list_data_tables, public.get_data_table,
+  public.list_tables, public.get_table_status
+  from public, anon, authenticated;
+grant execute on function
+  public.list_data_tables, public.get_data_table, public.list_tables, public.get_table_status
+  to service_role;
