@@ -85,7 +85,7 @@ export interface Claimed {
 export async function claim(client: pg.Client, agents: Agent[], requestId: string | null = null): Promise<Claimed[]> {
   const { rows } = await client.query<{ call: number; task_id: string | null; attempt: number }>({
     name: "claim",
-    text: "select * from public.request_tasks($1)",
+    text: "select call, task_id, attempt, chunk from public.request_tasks($1)",
     values: [JSON.stringify(agents.map((agent, call) => ({ call, ...agent, request_id: requestId })))],
   });
   return rows.flatMap(({ call, task_id, attempt }) =>
@@ -99,7 +99,7 @@ function pairRound(client: pg.Client, agents: Agent[]): Round {
     if (claimed.length === 0) return 0;
     const { rows } = await client.query<{ outcome: string }>({
       name: "complete",
-      text: "select * from public.complete_tasks($1)",
+      text: "select call, outcome from public.complete_tasks($1)",
       values: [
         JSON.stringify(
           claimed.map(({ call, ...held }) => ({ call, ...agents[call], ...held, result_url: RESULT, rows: 1000 })),
@@ -122,7 +122,7 @@ function cycleRound(client: pg.Client, agents: Agent[]): Round {
     });
     const { rows } = await client.query<{ call: number; task_id: string | null; attempt: number; completion: string }>({
       name: "cycle",
-      text: "select * from public.cycle_agents($1)",
+      text: "select call, task_id, attempt, chunk, completion from public.cycle_agents($1)",
       values: [JSON.stringify(calls)],
     });
     if (rows.some(({ completion }) => (completion ?? "completed") !== "completed"))

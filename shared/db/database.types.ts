@@ -1547,6 +1547,14 @@ export type Database = {
           poll_after: number | null;
         };
         ComputedFields: never;
+        Insert: {
+          open_enrollment?: boolean | null;
+          poll_after?: never;
+        };
+        Update: {
+          open_enrollment?: boolean | null;
+          poll_after?: never;
+        };
         Relationships: [];
       };
       syncs_shown: {
@@ -1602,7 +1610,9 @@ export type Database = {
           finished_at: string | null;
           is_scheduled: boolean | null;
           progress: Json | null;
+          query_id: string | null;
           queue: string | null;
+          run_id: number | null;
           started_at: string | null;
           state: string | null;
           subject: string | null;
@@ -1673,6 +1683,23 @@ export type Database = {
       };
       announce_run: { Args: { p_run: number }; Returns: undefined };
       announce_seals: { Args: Record<PropertyKey, never>; Returns: undefined };
+      assign_tasks: {
+        Args: { p_calls: Json };
+        Returns: {
+          attempt: number;
+          call: number;
+          chunk: string;
+          code_url: string;
+          job_id: number;
+          lease_expires_at: string;
+          outcome: Database["corral"]["Enums"]["assignment_outcome"];
+          poll_after_seconds: number;
+          requirements_url: string;
+          server_time: string;
+          task_id: number;
+          task_timeout_seconds: number;
+        }[];
+      };
       audit_line: {
         Args: {
           p_row: Omit<
@@ -1741,17 +1768,6 @@ export type Database = {
         Returns: undefined;
       };
       close_queue: { Args: { p_job: number }; Returns: undefined };
-      complete_task: {
-        Args: { p_call: Json; p_now: string };
-        Returns: {
-          call: number;
-          job_id: number;
-          outcome: Database["corral"]["Enums"]["completion_outcome"];
-          poll_after_seconds: number;
-          server_time: string;
-          settle: boolean;
-        }[];
-      };
       count_fleet: { Args: Record<PropertyKey, never>; Returns: undefined };
       count_tasks: {
         Args: {
@@ -1769,10 +1785,24 @@ export type Database = {
         };
       };
       create_swarm: { Args: { p_name: string; p_owner?: string }; Returns: number };
-      draw_tasks: { Args: { p_satisfies: number[]; p_swarm: number; p_wanted: number }; Returns: number[] };
+      draw_tasks: {
+        Args: { p_satisfies: number[]; p_swarm: number; p_turn?: number; p_wanted: number };
+        Returns: number[];
+      };
       drawn: { Args: { p_sequence: unknown; p_total: number }; Returns: number };
       encode_segment: { Args: { p_text: string }; Returns: string };
       end_cancelled_tasks: { Args: { p_job: number }; Returns: undefined };
+      end_tasks: {
+        Args: { p_calls: Json };
+        Returns: {
+          call: number;
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["completion_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+          settle: boolean;
+        }[];
+      };
       enqueue_run: { Args: { p_kind: Database["corral"]["Enums"]["run_kind"]; p_subject: string }; Returns: number };
       enqueue_waiting_projects: { Args: Record<PropertyKey, never>; Returns: number };
       ensure_swarm: { Args: { p_name: string }; Returns: number };
@@ -1921,6 +1951,17 @@ export type Database = {
       };
       give_up_sync: { Args: { p_code: string; p_message: string; p_sync: number }; Returns: undefined };
       hold_query_queue: { Args: { p_alone: boolean }; Returns: undefined };
+      is_due: {
+        Args: {
+          p_agent: Omit<
+            Database["corral"]["Tables"]["agents"]["Row"],
+            Database["corral"]["Tables"]["agents"]["ComputedFields"]
+          >;
+          p_poll_after: number;
+          p_shows_token: boolean;
+        };
+        Returns: boolean;
+      };
       is_offline: {
         Args: {
           p_agent: Omit<
@@ -2076,6 +2117,27 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      lock_table: {
+        Args: { p_schema: string; p_table: string };
+        Returns: {
+          created_at: string;
+          description: string | null;
+          id: number;
+          is_active: boolean;
+          schedule: string | null;
+          schedule_spec: Json | null;
+          schema_name: string;
+          snapshot_id: number | null;
+          table_name: string;
+          tags: string[];
+        };
+        SetofOptions: {
+          from: "*";
+          to: "tables";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       look_at_source: { Args: { p_run: number; p_schema: string; p_since: string }; Returns: Record<string, unknown> };
       may_read_object: { Args: { p_open: boolean; p_owner: string; p_url: string }; Returns: boolean };
       may_speak: {
@@ -2145,19 +2207,19 @@ export type Database = {
         Returns: number;
       };
       read_secret: { Args: { p_name: string }; Returns: string };
-      read_seeker: {
-        Args: { p_call: Json; p_now: string };
-        Returns: Database["corral"]["CompositeTypes"]["seeker"];
-        SetofOptions: {
-          from: "*";
-          to: "seeker";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       read_seekers: {
         Args: { p_calls: Json; p_now: string };
         Returns: Database["corral"]["CompositeTypes"]["seeker"][];
+      };
+      record_beats: {
+        Args: { p_calls: Json };
+        Returns: {
+          call: number;
+          outcome: Database["corral"]["Enums"]["heartbeat_outcome"];
+          poll_after_seconds: number;
+          server_time: string;
+          stop: number[];
+        }[];
       };
       record_query_end: {
         Args: {
@@ -2252,23 +2314,7 @@ export type Database = {
         Returns: boolean;
       };
       seal_audit: { Args: Record<PropertyKey, never>; Returns: number };
-      serve_seeker: {
-        Args: { p_now: string; p_seeker: Database["corral"]["CompositeTypes"]["seeker"] };
-        Returns: {
-          attempt: number;
-          call: number;
-          chunk: string;
-          code_url: string;
-          job_id: number;
-          lease_expires_at: string;
-          outcome: Database["corral"]["Enums"]["assignment_outcome"];
-          poll_after_seconds: number;
-          requirements_url: string;
-          server_time: string;
-          task_id: number;
-          task_timeout_seconds: number;
-        }[];
-      };
+      seal_end: { Args: { p_from: unknown; p_settled: unknown }; Returns: unknown };
       settle_jobs: { Args: Record<PropertyKey, never>; Returns: number };
       show_task: {
         Args: {
@@ -2830,7 +2876,7 @@ export type Database = {
         }[];
       };
       create_token: {
-        Args: { p_call: number; p_hash: string; p_options: Json; p_type: Database["corral"]["Enums"]["token_type"] };
+        Args: { p_call: number; p_hash: string; p_options: Json; p_type: string };
         Returns: Database["corral"]["Views"]["tokens_shown"]["Row"][];
         SetofOptions: {
           from: "*";

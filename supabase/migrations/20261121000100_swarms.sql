@@ -20,8 +20,11 @@ create table corral.tokens (
   swarm_id bigint not null references corral.swarms on delete cascade,
   type corral.token_type not null default 'swarm',
   agent text check (length(agent) between 1 and 128),
-  name text check (length(name) between 1 and 200),
-  limits jsonb not null default '{}',
+  name text check (length(name) between 1 and 255),
+  -- Whole numbers only: what else would be here, every call with the token would stumble over.
+  limits jsonb not null default '{}' check (
+    jsonb_typeof(limits) = 'object'
+    and not limits @? 'strict $.* ? (@.type() != "null" && (@.type() != "number" || @ < 1 || @.floor() != @))'),
   hash bytea not null unique,
   created_at timestamptz not null default corral.now(),
   expires_at timestamptz,
@@ -29,6 +32,7 @@ create table corral.tokens (
   check ((agent is not null) = (type = 'agent'))
 );
 alter table corral.tokens enable row level security;
+create index tokens_swarm_id_idx on corral.tokens (swarm_id);
 comment on column corral.tokens.type is 'A swarm''s token enrols agents and scopes data; an agent''s tells who calls the data API.';
 comment on column corral.tokens.limits is 'What the data API allows its holder, where that differs from the settings.';
 comment on column corral.tokens.hash is 'The SHA-256 of the token, which nobody keeps.';

@@ -54,8 +54,12 @@ comment on column corral.settings.poll_floor_seconds is 'How soon an idle agent 
 -- What every call of an agent needs to know before anything else: whether tokens may be left out, and when an idle
 -- agent should ask again, in seconds, before jitter: the larger the fleet, the later.
 create view corral.reception with (security_invoker = true) as
-select s.open_enrollment, greatest(s.poll_floor_seconds, f.online / s.idle_requests_per_second)::real as poll_after
-  from corral.settings s, corral.fleet f where s.only_row and f.only_row;
+select s.open_enrollment, greatest(
+         s.poll_floor_seconds,
+         -- No join: the planner does not know how small these tables are, and would prepare for many rows.
+         (select f.online from corral.fleet f where f.only_row) / s.idle_requests_per_second
+       )::real as poll_after
+  from corral.settings s where s.only_row;
 
 -- The same seconds for one agent: those who were told together must not come together.
 create function corral.jitter(p_seconds real) returns real

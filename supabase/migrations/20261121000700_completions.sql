@@ -5,17 +5,6 @@ create type corral.completion_outcome as enum (
   'completed', 'task_not_found', 'task_not_assigned', 'stale_attempt', 'job_cancelled', 'agent_not_found',
   'unauthorized'
 );
-create type corral.task_failure_outcome as enum (
-  'retrying', 'failed', 'returned', 'task_not_found', 'task_not_assigned', 'stale_attempt', 'job_cancelled',
-  'agent_not_found', 'unauthorized'
-);
-create type corral.task_progress_outcome as enum (
-  'continue', 'stop', 'task_not_found', 'agent_not_found', 'unauthorized'
-);
-create type corral.upload_outcome as enum (
-  'allowed', 'task_not_found', 'task_not_assigned', 'stale_attempt', 'job_cancelled', 'agent_not_found', 'unauthorized'
-);
-create type corral.deregister_outcome as enum ('deregistered', 'agent_not_found', 'unauthorized');
 
 -- A task wherever it is: under way, or put away with its job; null when there is none.
 create function corral.find_task(p_task bigint) returns corral.tasks
@@ -94,70 +83,13 @@ begin
 end
 $$;
 
--- The same as judge_completions and complete_tasks for one call, in plain look-ups: one big statement costs more to
--- start than all of these.
-create function corral.complete_task(p_call jsonb, p_now timestamptz)
+-- Ends tasks, each once, all in one statement: complete_tasks for any calls.
+create function corral.end_tasks(p_calls jsonb)
 returns table (
   call int, outcome corral.completion_outcome, job_id bigint, settle boolean, poll_after_seconds real,
   server_time timestamptz
 )
 language plpgsql set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_id text := p_call ->> 'agent';
-  v_attempt int := (p_call ->> 'attempt')::int;
-  v_task_id bigint := (p_call ->> 'task')::bigint;
-  v_agent corral.agents;
-  v_task corral.tasks;
-  v_status corral.job_status;
-  v_open boolean;
-begin
-  call := (p_call ->> 'call')::int;
-  server_time := p_now;
-  select r.open_enrollment, r.poll_after into v_open, poll_after_seconds from corral.reception r;
-  select * into v_agent from corral.agents where id = v_id;
-  select j.id, j.status into job_id, v_status from corral.jobs j where j.id = corral.job_of(v_task_id);
-  settle := false;
-  outcome := case
-    when v_agent.id is null then 'agent_not_found'
-    when not corral.may_speak(v_agent, p_call ->> 'token', v_open) then 'unauthorized'
-  end;
-  if outcome is not null then
-    return next;
-    return;
-  end if;
-  update corral.tasks t
-     set state = 'COMPLETED', result_url = p_call ->> 'result_url', result_rows = (p_call ->> 'rows')::bigint,
-         finished_at = p_now, progress = 1, message = null
-   where t.id = v_task_id and t.state = 'RUNNING' and t.agent_id is not distinct from v_id
-     and (v_attempt is null or v_attempt = t.attempt) and v_status = 'RUNNING';
-  if found then
-    outcome := 'completed';
-    poll_after_seconds := 0;
-    settle := coalesce((select not q.has_tickets from corral.queue q where q.job_id = corral.job_of(v_task_id)), false);
-  else
-    v_task := corral.find_task(v_task_id);
-    outcome := case
-      when v_task.state = 'COMPLETED' and v_task.agent_id = v_id
-        and (v_attempt is null or v_attempt = v_task.attempt) then 'completed'
-      else coalesce(corral.refuse_attempt(v_task, v_status, v_id, v_attempt), 'stale_attempt')
-    end;
-  end if;
-  return next;
-end
-$$;
-
--- Ends tasks, each once, all in one statement. The same completion again has the same answer. Where settle is true
--- the job may be over: settle_job is to be called after the commit.
-create function public.complete_tasks(p_calls jsonb)
-returns table (
-  call int, outcome corral.completion_outcome, job_id bigint, settle boolean, poll_after_seconds real,
-  server_time timestamptz
-)
-language plpgsql security definer set search_path = ''
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
@@ -169,10 +101,6 @@ declare
   v_tasks bigint[];
   v_done bigint[] := '{}';
 begin
-  if jsonb_array_length(p_calls) = 1 then
-    return query select * from corral.complete_task(p_calls -> 0, v_now);
-    return;
-  end if;
   select r.open_enrollment, r.poll_after into v_open, v_poll_after from corral.reception r;
   v_judged := corral.judge_completions(p_calls, v_open);
   select array_agg(c), array_agg(c.task) into v_todo, v_tasks
@@ -211,215 +139,52 @@ begin
 end
 $$;
 
--- Takes a running task from its agent and hands it out again, or lets it fail for good with its job's patience. What
--- p_counts is false for is no failure; it is due again after p_pause. The caller holds the task's lock and has judged it. Answers its new state.
-create function corral.return_task(
-  p_task corral.tasks, p_reason text, p_counts boolean, p_retryable boolean, p_max_attempts int, p_pause interval
-) returns corral.task_state
-language plpgsql set search_path = ''
-as $$
-declare
-  v_failures int := p_task.failures + p_counts::int;
-  v_job bigint := corral.job_of(p_task.id);
-  v_reasons jsonb := coalesce(p_task.reasons, '[]') || case
-    when p_counts then jsonb_build_object('attempt', p_task.attempt, 'reason', left(p_reason, 2000), 'at', corral.now())
-    else '[]'
-  end;
-begin
-  if jsonb_array_length(v_reasons) > 10 then
-    v_reasons := v_reasons - 0;
-  end if;
-  if p_counts and (not p_retryable or v_failures >= p_max_attempts) then
-    update corral.tasks
-       set state = 'FAILED', failures = v_failures, reasons = v_reasons, finished_at = corral.now()
-     where id = p_task.id;
-    insert into corral.dead_letters (task_id, job_id) values (p_task.id, v_job) on conflict do nothing;
-    return 'FAILED';
-  end if;
-  update corral.tasks
-     set state = 'PENDING', failures = v_failures, agent_id = null, request_id = null, progress = null,
-         reasons = v_reasons
-   where id = p_task.id;
-  insert into corral.returns (task_id, job_id, due_at)
-  values (p_task.id, v_job, corral.now() + p_pause)
-  on conflict (task_id) do update set due_at = excluded.due_at;
-  return 'PENDING';
-end
-$$;
-
--- Tells the queue that a job has tasks that came back; whoever finds the row locked leaves it to the sweep.
-create function corral.note_returns(p_job bigint) returns void
-language plpgsql set search_path = ''
-as $$
-declare
-  v_queue corral.queue;
-begin
-  select * into v_queue from corral.queue where job_id = p_job and not has_returns for no key update skip locked;
-  if found then
-    update corral.queue set has_returns = true where job_id = p_job;
-    perform corral.refresh_lane(v_queue.swarm_id, v_queue.lane_key, false);
-  end if;
-end
-$$;
-
--- Ends an attempt that failed, or gives it back. The report that a task failed for good has the same answer again.
-create function public.fail_task(
-  p_agent text, p_task bigint, p_reason text, p_token text default null, p_attempt int default null,
-  p_retryable boolean default true, p_give_back boolean default false
-)
+-- Ends tasks, each once, all in one statement. The same completion again has the same answer. Where settle is true
+-- the job may be over: settle_job is to be called after the commit.
+create function public.complete_tasks(p_calls jsonb)
 returns table (
-  outcome corral.task_failure_outcome, job_id bigint, settle boolean, poll_after_seconds real, server_time timestamptz
+  call int, outcome corral.completion_outcome, job_id bigint, settle boolean, poll_after_seconds real,
+  server_time timestamptz
 )
 language plpgsql security definer set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-  v_task corral.tasks;
-  v_job corral.jobs := (select j from corral.jobs j where id = corral.job_of(p_task));
-  v_refusal text := corral.refuse_agent(p_agent, p_token);
+  v_agent text := p_calls #>> '{0,agent}';
+  v_token text := p_calls #>> '{0,token}';
+  v_task bigint := (p_calls #>> '{0,task}')::bigint;
+  v_attempt int := (p_calls #>> '{0,attempt}')::int;
+  v_open boolean;
 begin
-  job_id := v_job.id;
-  settle := false;
-  server_time := corral.now();
-  poll_after_seconds := (select poll_after from corral.reception);
-  if v_refusal is null then
-    select * into v_task from corral.tasks where id = p_task for no key update;
-    if not found then
-      v_task := corral.find_task(p_task);
+  -- One that comes alone is nearly always in order, and all that it takes is then one statement.
+  if jsonb_array_length(p_calls) = 1 then
+    if v_token is null then
+      select r.open_enrollment into v_open from corral.reception r;
     end if;
-    v_refusal := corral.refuse_attempt(v_task, v_job.status, p_agent, p_attempt);
-  end if;
-  if v_refusal is not null then
-    outcome := case
-      when v_refusal = 'stale_attempt' and coalesce(p_attempt, v_task.attempt) = v_task.attempt and v_task.state = 'FAILED'
-        and v_task.agent_id = p_agent then 'failed'
-      else v_refusal
-    end;
-    return next;
-    return;
-  end if;
-  if corral.return_task(v_task, p_reason, not p_give_back, p_retryable, v_job.max_attempts,
-       case when p_give_back then '0' else corral.backoff(v_task.failures + 1) end) = 'FAILED' then
-    outcome := 'failed';
-    settle := exists (select from corral.queue where job_id = v_job.id and not has_tickets);
-  else
-    outcome := case when p_give_back then 'returned' else 'retrying' end;
-    if p_give_back then
-      perform corral.note_returns(v_job.id);
-    end if;
-  end if;
-  poll_after_seconds := 0;
-  return next;
-end
-$$;
-
--- Why a call may not speak for an agent, as an outcome; null where it may.
-create function corral.refuse_agent(p_agent text, p_token text) returns text
-language sql stable set search_path = ''
-as $$
-  select case
-    when a.id is null then 'agent_not_found'
-    when not corral.may_speak(a, p_token, r.open_enrollment) then 'unauthorized'
-  end
-    from corral.reception r left join corral.agents a on a.id = p_agent
-$$;
-
--- Notes how far a task is and what it says; answers stop when it is no longer the agent's.
-create function public.report_task_progress(
-  p_agent text, p_task bigint, p_token text default null, p_attempt int default null, p_progress real default null,
-  p_message text default null
-)
-returns table (outcome corral.task_progress_outcome, poll_after_seconds real, server_time timestamptz)
-language plpgsql security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_refusal text := corral.refuse_agent(p_agent, p_token);
-begin
-  server_time := corral.now();
-  poll_after_seconds := (select poll_after from corral.reception);
-  outcome := v_refusal;
-  if outcome is null then
+    -- Who holds the task is no key to find it by: that would look through all that the agent ever had.
     update corral.tasks t
-       set progress = case when p_progress is null then t.progress else least(greatest(p_progress, 0), 1) end,
-           message = coalesce(p_message, t.message)
-      from corral.jobs j
-     where t.id = p_task and j.id = corral.job_of(p_task)
-       and corral.refuse_attempt(t, j.status, p_agent, p_attempt) is null;
-    outcome := case
-      when found then 'continue'
-      when (corral.find_task(p_task)).id is not null then 'stop'
-      else 'task_not_found'
-    end;
-    -- Waits for nobody, since it holds the task: whoever removes the agent goes on to its tasks.
-    update corral.agents set last_seen_at = corral.now()
-     where id = (
-       select a.id from corral.agents a
-        where a.id = p_agent and a.last_seen_at < corral.now() - make_interval(
-                secs => coalesce(a.heartbeat_interval_seconds, 30) / 3.0)
-          for no key update skip locked);
+       set state = 'COMPLETED', result_url = p_calls #>> '{0,result_url}',
+           result_rows = (p_calls #>> '{0,rows}')::bigint, finished_at = corral.now(), progress = 1, message = null
+      from corral.agents a, corral.jobs j left join corral.queue q on q.job_id = j.id
+     where t.id = v_task and t.state = 'RUNNING' and t.agent_id is not distinct from v_agent
+       and (v_attempt is null or t.attempt = v_attempt)
+       and a.id = v_agent and corral.may_speak(a, v_token, v_open)
+       and j.id = corral.job_of(v_task) and j.status = 'RUNNING'
+    returning (p_calls #>> '{0,call}')::int, 'completed'::corral.completion_outcome, j.id,
+              coalesce(not q.has_tickets, false), 0::real, corral.now()
+      into call, outcome, job_id, settle, poll_after_seconds, server_time;
+    if found then
+      return next;
+      return;
+    end if;
   end if;
-  return next;
-end
-$$;
-
--- Whether an agent may write the results of a task: while it holds it.
-create function public.authorize_upload(
-  p_agent text, p_task bigint, p_token text default null, p_attempt int default null
-)
-returns table (outcome corral.upload_outcome, job_id bigint, attempt int)
-language plpgsql stable security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_task corral.tasks := corral.find_task(p_task);
-  v_job corral.jobs := (select j from corral.jobs j where id = corral.job_of(p_task));
-begin
-  outcome := coalesce(
-    corral.refuse_agent(p_agent, p_token), corral.refuse_attempt(v_task, v_job.status, p_agent, p_attempt), 'allowed');
-  job_id := v_job.id;
-  attempt := v_task.attempt;
-  return next;
-end
-$$;
-
--- Removes an agent and gives its tasks back.
-create function public.deregister_agent(p_agent text, p_token text default null)
-returns table (outcome corral.deregister_outcome, tasks_returned int)
-language plpgsql security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_task corral.tasks;
-begin
-  tasks_returned := 0;
-  -- The agent before its tasks, as whoever deletes its owner.
-  perform from corral.agents where id = p_agent for update;
-  outcome := coalesce(corral.refuse_agent(p_agent, p_token), 'deregistered');
-  if outcome = 'deregistered' then
-    for v_task in
-      select t.* from corral.tasks t
-        join corral.jobs j on j.id = corral.job_of(t.id) and j.status = 'RUNNING'
-       where t.agent_id = p_agent and t.state = 'RUNNING'
-       order by t.id
-         for no key update of t
-    loop
-      perform corral.return_task(v_task, '', false, true, 1, '0');
-      perform corral.note_returns(corral.job_of(v_task.id));
-      tasks_returned := tasks_returned + 1;
-    end loop;
-    delete from corral.agents where id = p_agent;
-  end if;
-  return next;
+  return query select * from corral.end_tasks(p_calls);
 end
 $$;
 
 revoke execute on function
-  corral.find_task, corral.complete_task, corral.judge_completions, corral.refuse_attempt, corral.return_task, corral.note_returns, corral.refuse_agent,
-  public.complete_tasks, public.fail_task, public.report_task_progress, public.authorize_upload,
-  public.deregister_agent
+  corral.find_task, corral.refuse_attempt, corral.judge_completions, corral.end_tasks, public.complete_tasks
   from public, anon, authenticated;
-grant execute on function
-  public.complete_tasks, public.fail_task, public.report_task_progress, public.authorize_upload,
-  public.deregister_agent
-  to service_role;
+grant execute on function public.complete_tasks to service_role;

@@ -1,4 +1,4 @@
--- Heartbeats, and the cycle that puts a completion, a beat and a claim into one statement.
+-- Heartbeats: what keeps an agent from being taken for silent, at no more than one written row.
 
 create type corral.heartbeat_outcome as enum ('seen', 'agent_not_found', 'unauthorized');
 
@@ -28,15 +28,12 @@ create type corral.beat as (
   tasks jsonb
 );
 
--- Notes that agents are alive and what they are doing, all in one statement; one that said the same a moment ago is
--- not written again. Tells which of the tasks that they name are no longer theirs.
-create function public.record_heartbeats(p_calls jsonb)
+-- Notes that several agents are alive: record_heartbeats for any calls.
+create function corral.record_beats(p_calls jsonb)
 returns table (
   call int, outcome corral.heartbeat_outcome, poll_after_seconds real, server_time timestamptz, stop bigint[]
 )
-language plpgsql security definer set search_path = ''
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off
+language plpgsql set search_path = ''
 as $$
 #variable_conflict use_column
 declare
@@ -57,10 +54,7 @@ begin
           else 'seen'
         end,
         coalesce(c.status, (a.agent).status), p.poll_after,
-        (a.agent).status <> c.status or (c.token is not null and not (a.agent).token_shown)
-          or (a.agent).last_seen_at < v_now - make_interval(secs => coalesce(
-               (a.agent).heartbeat_interval_seconds, greatest((a.agent).poll_after_seconds, 10)) / 3.0)
-          or p.poll_after > 2 * (a.agent).poll_after_seconds,
+        (a.agent).status <> c.status or corral.is_due(a.agent, c.token is not null, p.poll_after),
         c.token is not null, c.tasks
       )::corral.beat
       from jsonb_to_recordset(p_calls) as c (
@@ -86,13 +80,11 @@ begin
 end
 $$;
 
--- Ends a task, beats, and asks for the next one: one call for what would be three.
-create function public.cycle_agents(p_calls jsonb)
+-- Notes that agents are alive and what they are doing, all in one statement; one that said the same a moment ago is
+-- not written again. Tells which of the tasks that they name are no longer theirs.
+create function public.record_heartbeats(p_calls jsonb)
 returns table (
-  call int, heartbeat corral.heartbeat_outcome, stop bigint[], completion corral.completion_outcome,
-  completed_job_id bigint, settle boolean, outcome corral.assignment_outcome, task_id bigint, job_id bigint,
-  attempt int, lease_expires_at timestamptz, task_timeout_seconds int, chunk text, code_url text,
-  requirements_url text, poll_after_seconds real, server_time timestamptz
+  call int, outcome corral.heartbeat_outcome, poll_after_seconds real, server_time timestamptz, stop bigint[]
 )
 language plpgsql security definer set search_path = ''
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
@@ -100,38 +92,42 @@ set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-  v_done jsonb;
-  v_beats jsonb;
-  v_given jsonb;
+  v_call jsonb := p_calls -> 0;
+  v_agent text := v_call ->> 'agent';
+  v_token text := v_call ->> 'token';
+  v_status corral.agent_status := v_call ->> 'status';
+  v_open boolean;
+  v_poll_after real;
+  v_may_speak boolean;
+  v_is_due boolean;
 begin
-  -- One after the other: what is done is not held any more, and whoever is not known asks in vain.
-  select jsonb_agg(d) into v_done from (
-    select jsonb_agg(c.value -> 'complete' || jsonb_build_object(
-             'call', c.value -> 'call', 'agent', c.value -> 'agent', 'token', c.value -> 'token')) as calls
-      from jsonb_array_elements(p_calls) c where jsonb_typeof(c.value -> 'complete') = 'object'
-  ) asked cross join lateral public.complete_tasks(asked.calls) d;
-  select jsonb_agg(b) into v_beats from public.record_heartbeats(p_calls) b;
-  select jsonb_agg(n) into v_given from (
-    select jsonb_agg(c.value) as calls
-      from jsonb_array_elements(p_calls) c where c.value -> 'claim' = 'true'
-  ) asked cross join lateral public.request_tasks(asked.calls) n;
-  return query
-    select b.call, b.outcome, b.stop, d.outcome, d.job_id, coalesce(d.settle, false),
-           coalesce(
-             n.outcome, case b.outcome when 'seen' then 'not_asked' else b.outcome::text end::corral.assignment_outcome),
-           n.task_id, n.job_id, n.attempt, n.lease_expires_at, n.task_timeout_seconds, n.chunk, n.code_url,
-           n.requirements_url, coalesce(n.poll_after_seconds, b.poll_after_seconds), b.server_time
-      from jsonb_to_recordset(v_beats) as b (
-             call int, outcome corral.heartbeat_outcome, poll_after_seconds real, server_time timestamptz, stop bigint[])
-      left join jsonb_to_recordset(v_done) as d (
-             call int, outcome corral.completion_outcome, job_id bigint, settle boolean) on d.call = b.call
-      left join jsonb_to_recordset(v_given) as n (
-             call int, outcome corral.assignment_outcome, task_id bigint, job_id bigint, attempt int,
-             lease_expires_at timestamptz, task_timeout_seconds int, chunk text, code_url text, requirements_url text,
-             poll_after_seconds real) on n.call = b.call;
+  if jsonb_array_length(p_calls) <> 1 then
+    return query select * from corral.record_beats(p_calls);
+    return;
+  end if;
+  select r.open_enrollment, corral.jitter(r.poll_after) into v_open, v_poll_after from corral.reception r;
+  select corral.may_speak(a, v_token, v_open),
+         a.status <> v_status or corral.is_due(a, v_token is not null, v_poll_after)
+    into v_may_speak, v_is_due
+    from corral.agents a where a.id = v_agent;
+  call := (v_call ->> 'call')::int;
+  outcome := case when v_may_speak then 'seen' when not v_may_speak then 'unauthorized' else 'agent_not_found' end;
+  poll_after_seconds := v_poll_after;
+  server_time := corral.now();
+  if v_may_speak and v_is_due then
+    -- Whoever holds the agent is just noting it.
+    update corral.agents a
+       set status = coalesce(v_status, a.status), last_seen_at = corral.now(), poll_after_seconds = v_poll_after,
+           token_shown = a.token_shown or v_token is not null
+     where a.id = (select x.id from corral.agents x where x.id = v_agent for no key update skip locked);
+  end if;
+  if jsonb_typeof(v_call -> 'tasks') = 'array' then
+    stop := corral.find_stopped_tasks(v_agent, v_call -> 'tasks');
+  end if;
+  return next;
 end
 $$;
 
-revoke execute on function corral.find_stopped_tasks, public.record_heartbeats, public.cycle_agents
+revoke execute on function corral.find_stopped_tasks, corral.record_beats, public.record_heartbeats
   from public, anon, authenticated;
-grant execute on function public.record_heartbeats, public.cycle_agents to service_role;
+grant execute on function public.record_heartbeats to service_role;

@@ -27,8 +27,15 @@ create table corral.audit (
 );
 alter table corral.audit enable row level security;
 create index audit_call_id_idx on corral.audit (call_id);
-create index audit_at_idx on corral.audit (at);
+create index audit_at_idx on corral.audit (at, id);
 create index audit_transaction_id_idx on corral.audit (transaction_id);
+create index audit_request_id_idx on corral.audit (request_id) where event = 'received';
+create index audit_agent_idx on corral.audit (agent, id) where event = 'received';
+create index audit_swarm_idx on corral.audit (swarm, id) where event = 'received';
+-- The tables that a call turned out to be about, in small letters; a function for it would cost each insert more.
+create index audit_tables_idx on corral.audit
+  using gin ((lower(jsonb_path_query_array(details, '$.tables[*].table')::text)::jsonb) jsonb_path_ops)
+  where event = 'detail' and details ? 'tables';
 
 comment on column corral.audit.call_id is 'The id of the call''s first row, of event received, which says who called and what.';
 comment on column corral.audit.transaction_id is 'Who wrote the row: once no older transaction is left, what it wrote is sealed.';
@@ -69,8 +76,12 @@ alter table corral.allowances enable row level security;
 
 -- Takes one call from a holder's allowance; answers 0, or how many seconds until there is one again.
 create function corral.spend_call(p_holder text, p_per_minute int) returns real
-language sql set search_path = ''
+-- Not language sql, which Postgres would plan anew at every call to the API.
+language plpgsql set search_path = ''
 as $$
+declare
+  v_seconds real;
+begin
   insert into corral.allowances as a (holder, calls_left, is_spent, at)
   values (p_holder, p_per_minute - 1, false, corral.now())
   on conflict (holder) do update
@@ -79,7 +90,9 @@ as $$
         from (select least(
                 p_per_minute,
                 a.calls_left + greatest(extract(epoch from excluded.at - a.at), 0) * p_per_minute / 60.0)::real) f (refilled))
-  returning case when is_spent then (1 - calls_left) * 60.0 / p_per_minute else 0 end::real
+  returning case when is_spent then (1 - calls_left) * 60.0 / p_per_minute else 0 end into v_seconds;
+  return v_seconds;
+end
 $$;
 
 create type corral.admission as enum ('admitted', 'unauthorized', 'forbidden', 'rate_limited');
@@ -97,27 +110,33 @@ language plpgsql security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  v_settings corral.settings := (select s from corral.settings s);
-  v_swarm corral.swarms;
-  v_token corral.tokens;
-  v_holder text;
+  v_per_minute int;
+  v_open boolean;
+  v_swarm bigint;
+  v_token bigint;
 begin
   call_id := nextval('corral.audit_ids');
-  is_admin := p_admin
-    or v_settings.open_admin and p_user is null and p_swarm_token is null and p_agent_token is null;
+  select s.requests_per_minute, s.open_admin into v_per_minute, v_open from corral.settings s;
+  is_admin := p_admin or v_open and p_user is null and p_swarm_token is null and p_agent_token is null;
   retry_after_seconds := 0;
-  select s.* into v_swarm from corral.swarms s where s.id = corral.find_swarm(p_swarm_token);
-  select * into v_token from corral.tokens t
-   where t.hash = decode(p_agent_token, 'hex') and t.type = 'agent' and t.swarm_id = v_swarm.id
-     and t.revoked_at is null and (t.expires_at is null or t.expires_at > corral.now());
-  agent := coalesce(v_token.agent, (
-    select a.id from corral.agents a
-     where a.swarm_id = v_swarm.id and a.token_hash = decode(p_agent_token, 'hex') limit 1));
+  if p_swarm_token is not null and p_agent_token is not null then
+    -- The check of corral.find_swarm, in the one statement that also finds the agent.
+    select t.swarm_id, a.id, a.agent, coalesce((a.limits ->> 'requests_per_minute')::int, v_per_minute)
+      into v_swarm, v_token, agent, v_per_minute
+      from corral.tokens t
+      left join corral.tokens a
+        on a.hash = decode(p_agent_token, 'hex') and a.type = 'agent' and a.swarm_id = t.swarm_id
+       and a.revoked_at is null and (a.expires_at is null or a.expires_at > corral.now())
+     where t.hash = decode(p_swarm_token, 'hex') and t.type = 'swarm' and t.revoked_at is null
+       and (t.expires_at is null or t.expires_at > corral.now());
+    if v_swarm is not null and v_token is null then
+      select a.id into agent from corral.agents a
+       where a.swarm_id = v_swarm and a.token_hash = decode(p_agent_token, 'hex') limit 1;
+    end if;
+  end if;
   if agent is not null then
-    swarm := v_swarm.name;
-    v_holder := coalesce('token ' || v_token.id, 'agent ' || agent);
-    retry_after_seconds := corral.spend_call(
-      v_holder, coalesce((v_token.limits ->> 'requests_per_minute')::int, v_settings.requests_per_minute));
+    select s.name into swarm from corral.swarms s where s.id = v_swarm;
+    retry_after_seconds := corral.spend_call(coalesce('token ' || v_token, 'agent ' || agent), v_per_minute);
   end if;
   outcome := case
     when is_admin then 'admitted'
@@ -129,8 +148,8 @@ begin
   insert into corral.audit (
     id, call_id, event, request_id, method, path, is_admin, user_id, token_id, swarm_id, swarm, agent, status)
   values (
-    call_id, call_id, 'received', p_request_id, p_method, left(p_path, 2000), is_admin, p_user, v_token.id,
-    case when agent is not null then v_swarm.id end, swarm, agent,
+    call_id, call_id, 'received', p_request_id, p_method, left(p_path, 2000), is_admin, p_user, v_token,
+    case when agent is not null then v_swarm end, swarm, agent,
     case outcome when 'unauthorized' then 401 when 'forbidden' then 403 when 'rate_limited' then 429 end);
   return next;
 end
@@ -166,22 +185,27 @@ $$;
 
 -- Adds to the record of a call what it turned out to be about.
 create function public.note_call(p_call bigint, p_details jsonb) returns void
-language sql security definer set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
-  insert into corral.audit (call_id, event, details) values ((corral.caller(p_call)).id, 'detail', p_details)
+begin
+  insert into corral.audit (call_id, event, details) values ((corral.caller(p_call)).id, 'detail', p_details);
+end
 $$;
 
 -- Puts on record how calls ended: [{call, status, error_code, rows, bytes, milliseconds}].
 create function public.finish_calls(p_calls jsonb) returns void
-language sql security definer set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
+begin
   insert into corral.audit (call_id, event, status, error_code, rows, bytes, milliseconds)
   select c.call, 'finished', c.status, c.error_code, c.rows, c.bytes, c.milliseconds
     from jsonb_to_recordset(p_calls) as c (
-      call bigint, status int, error_code text, rows bigint, bytes bigint, milliseconds real)
+      call bigint, status int, error_code text, rows bigint, bytes bigint, milliseconds real);
+end
 $$;
 
--- What is on record, newest first: of an agent, a swarm, a table ("schema.table"), a request, between two moments.
+-- What is on record, newest first: of an agent, a swarm, a table ("schema.table"), a request, between two moments;
+-- after before_id, the last row of the page before.
 create function public.search_audit(p_call bigint, p_filter jsonb)
 returns table (
   id bigint, call_id bigint, event corral.audit_event, at timestamptz, request_id text, is_admin boolean, user_id uuid,
@@ -189,26 +213,47 @@ returns table (
   bytes bigint, milliseconds real
 )
 language plpgsql stable security definer set search_path = ''
+-- What the filter leaves out is planned away, and what it names has an index.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
+declare
+  v_before_at timestamptz;
+  v_before_id bigint;
+  v_tables jsonb := jsonb_build_array(lower(p_filter ->> 'table'));
+  v_few bigint[];
 begin
   perform corral.admin(p_call);
+  if p_filter ->> 'table' is not null then
+    -- A few are looked up; where there are many, the newest of them are soon met on the way through the newest rows.
+    v_few := array(
+      select d.call_id from corral.audit d
+       where d.event = 'detail' and d.details ? 'tables'
+         and lower(jsonb_path_query_array(d.details, '$.tables[*].table')::text)::jsonb @> v_tables
+       limit 1000);
+    v_few := case when cardinality(v_few) < 1000 then v_few end;
+  end if;
+  select b.at, b.id into v_before_at, v_before_id
+    from corral.audit b where b.id >= (p_filter ->> 'before_id')::bigint order by b.id limit 1;
   return query
     select a.id, a.call_id, a.event, a.at, c.request_id, c.is_admin, c.user_id, c.swarm, c.agent, c.method, c.path,
            a.details, a.status, a.error_code, a.rows, a.bytes, a.milliseconds
       from corral.audit a
-      join corral.audit c on c.id = a.call_id
+      join corral.audit c on c.id = a.call_id and c.event = 'received'
      where (p_filter ->> 'agent' is null or c.agent = p_filter ->> 'agent')
        and (p_filter ->> 'swarm' is null or c.swarm = p_filter ->> 'swarm')
        and (p_filter ->> 'request_id' is null or c.request_id = p_filter ->> 'request_id')
        and (p_filter ->> 'from' is null or a.at >= (p_filter ->> 'from')::timestamptz)
        and (p_filter ->> 'to' is null or a.at <= (p_filter ->> 'to')::timestamptz)
-       and (p_filter ->> 'before_id' is null or a.id < (p_filter ->> 'before_id')::bigint)
-       and (p_filter ->> 'table' is null or exists (
-             select from corral.audit d, jsonb_array_elements(d.details -> 'tables') t
-              where d.call_id = a.call_id and d.event = 'detail'
-                and lower(t ->> 'table') = lower(p_filter ->> 'table')))
-     order by a.id desc
+       and (v_before_id is null or (a.at, a.id) < (v_before_at, v_before_id))
+       and (v_few is null or a.call_id = any (v_few))
+       -- Not exists(), which would be answered for all rows before the first is looked at.
+       and (p_filter ->> 'table' is null or v_few is not null or (
+             select true from corral.audit d
+              where d.call_id = a.call_id and d.event = 'detail' and d.details ? 'tables'
+                and lower(jsonb_path_query_array(d.details, '$.tables[*].table')::text)::jsonb @> v_tables
+              limit 1))
+     order by a.at desc, a.id desc
      limit least(coalesce((p_filter ->> 'limit')::int, 100), 1000);
 end
 $$;

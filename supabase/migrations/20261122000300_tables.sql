@@ -111,6 +111,18 @@ begin
 end
 $$;
 
+-- The same, locked against all else that is done to a table; one that was taken off the list meanwhile is not found.
+create function corral.lock_table(p_schema text, p_table text) returns corral.tables
+language plpgsql set search_path = ''
+as $$
+declare
+  v_table corral.tables := corral.find_table(p_schema, p_table);
+begin
+  perform from corral.tables where id = v_table.id for no key update;
+  return corral.find_table(p_schema, p_table);
+end
+$$;
+
 -- A schema's tables in Snowflake, as the answers of browse_source and register_table stand on.
 create type corral.source_state as enum ('fresh', 'waiting', 'failed');
 
@@ -136,8 +148,10 @@ begin
     error_code := v_failed.error_code;
     error_message := v_failed.error_message;
   elsif state = 'waiting' then
+    -- One that is just ending is found here; enqueueing would wait for its end, and start another.
     run_id := coalesce(
-      corral.enqueue_run('snowflake-catalog', p_schema), corral.find_live_run('snowflake-catalog', p_schema));
+      corral.find_live_run('snowflake-catalog', p_schema), corral.enqueue_run('snowflake-catalog', p_schema),
+      corral.find_live_run('snowflake-catalog', p_schema));
   end if;
 end
 $$;
@@ -271,12 +285,14 @@ $$;
 
 -- Puts on record which table a call is about, and which version of it.
 create function corral.note_table(p_call bigint, p_table corral.tables, p_more jsonb default '{}') returns void
-language sql set search_path = ''
+language plpgsql set search_path = ''
 as $$
+begin
   insert into corral.audit (call_id, event, details)
-  select p_call, 'detail', p_more || jsonb_build_object('tables', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-           'table', p_table.schema_name || '.' || p_table.table_name,
-           'version', (select s.version from corral.snapshots s where s.id = p_table.snapshot_id)))))
+  values (p_call, 'detail', p_more || jsonb_build_object('tables', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'table', p_table.schema_name || '.' || p_table.table_name,
+    'version', (select s.version from corral.snapshots s where s.id = p_table.snapshot_id))))));
+end
 $$;
 
 -- Grants as admins see them.
@@ -336,7 +352,7 @@ end
 $$;
 
 revoke execute on function
-  corral.snowflake_name, corral.find_table, corral.look_at_source, corral.put_grant, corral.note_table,
+  corral.snowflake_name, corral.find_table, corral.lock_table, corral.look_at_source, corral.put_grant, corral.note_table,
   public.browse_source, public.register_table, public.update_table, public.grant_table, public.revoke_grant,
   public.list_grants
   from public, anon, authenticated;

@@ -42,9 +42,10 @@ as $$
   select case
     when p_spec ->> 'strategy' = 'incremental' and p_spec ->> 'incremental_key' is null then
       'An incremental sync needs an incremental_key'
-    when (p_spec ->> 'detect_deletes')::boolean and jsonb_array_length(nullif(p_spec -> 'primary_key', 'null')) is null then
+    when (p_spec ->> 'detect_deletes')::boolean
+     and coalesce(jsonb_array_length(nullif(p_spec -> 'primary_key', 'null')), 0) = 0 then
       'To detect deletes, a primary_key is needed'
-    when p_spec ->> 'name' is not null and p_spec ->> 'strategy' <> 'snapshot' then
+    when p_spec ->> 'name' is not null and p_spec ->> 'strategy' is distinct from 'snapshot' then
       'Only a sync of strategy snapshot has a name'
   end
 $$;
@@ -55,13 +56,15 @@ language plpgsql set search_path = ''
 as $$
 declare
   v_sync bigint;
+  v_run bigint;
 begin
   insert into corral.syncs (table_id, strategy, spec)
   values (p_table.id, coalesce(p_spec ->> 'strategy', 'full')::corral.sync_strategy, p_spec) returning id into v_sync;
-  update corral.syncs set run_id = corral.enqueue_run('snowflake-to-duckdb', v_sync::text) where id = v_sync;
-  update corral.runs r
-     set max_attempts = coalesce((p_spec ->> 'max_retries')::int + 1, r.max_attempts)
-   where r.sync_id = v_sync;
+  v_run := corral.enqueue_run('snowflake-to-duckdb', v_sync::text);
+  update corral.syncs set run_id = v_run where id = v_sync;
+  update corral.runs
+     set max_attempts = coalesce((p_spec ->> 'max_retries')::int + 1, max_attempts)
+   where id = v_run;
   return v_sync;
 end
 $$;
@@ -85,8 +88,7 @@ begin
   if v_fault is not null then
     raise exception using errcode = 'ZC124', message = v_fault;
   end if;
-  v_table := corral.find_table(p_schema, p_table);
-  perform from corral.tables where id = v_table.id for no key update;
+  v_table := corral.lock_table(p_schema, p_table);
   v_sync := corral.live_sync(v_table.id);
   if v_sync is not null then
     raise exception using errcode = 'ZC122', message = format(
@@ -183,7 +185,7 @@ declare
   v_table corral.tables;
 begin
   perform corral.admin(p_call);
-  v_table := corral.find_table(p_schema, p_table);
+  v_table := corral.lock_table(p_schema, p_table);
   update corral.tables set is_active = false, schedule = null, schedule_spec = null where id = v_table.id;
   perform corral.unschedule_table(v_table.id);
   perform corral.stop_sync(corral.live_sync(v_table.id));
@@ -225,13 +227,13 @@ begin
   if v_fault is not null then
     raise exception using errcode = 'ZC124', message = v_fault;
   end if;
-  v_table := corral.find_table(p_schema, p_table);
+  v_table := corral.lock_table(p_schema, p_table);
   perform corral.unschedule_table(v_table.id);
   if p_cron is not null then
     begin
       perform cron.schedule(
         'corral-sync-' || v_table.id, p_cron, format('select corral.start_scheduled_sync(%s)', v_table.id));
-    exception when others then
+    exception when invalid_parameter_value then
       raise exception using errcode = 'ZC125', message = format('"%s" is no cron expression: %s', p_cron, sqlerrm);
     end;
   end if;

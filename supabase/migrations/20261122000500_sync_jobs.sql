@@ -92,18 +92,17 @@ create function public.publish_snapshot(p_run bigint, p_attempt int, p_snapshot 
 language plpgsql security definer set search_path = ''
 as $$
 declare
+  v_run corral.runs;
   v_task record;
-  v_state corral.run_state;
   v_snapshot bigint;
 begin
-  select state into v_state from corral.runs
-   where id = p_run and attempt = p_attempt and kind = 'snowflake-to-duckdb';
-  if v_state = 'succeeded' then
-    return 'published';
-  end if;
   perform from corral.tables t
     where t.id = (select s.table_id from corral.syncs s join corral.runs r on r.sync_id = s.id where r.id = p_run)
       for no key update;
+  v_run := corral.lock_attempt(p_run, p_attempt);
+  if v_run.state = 'succeeded' and v_run.kind = 'snowflake-to-duckdb' then
+    return 'published';
+  end if;
   select * into v_task from public.get_sync_task(p_run, p_attempt);
   if v_task.outcome = 'stale' then
     return 'stale';

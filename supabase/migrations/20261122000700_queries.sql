@@ -91,7 +91,10 @@ begin
       select from corral.queries where state = 'pending' limit v_settings.query_runners * v_settings.queries_per_runner) w;
   end if;
   if v_live = 0 or v_live < v_settings.query_runners and v_waiting > v_live * v_settings.queries_per_runner then
-    perform corral.enqueue_run('query', 'runner-' || n) from generate_series(1, v_live + 1) n;
+    perform corral.enqueue_run('query', 'runner-' || n)
+       from generate_series(1, v_live + 1) n
+      where corral.find_live_run('query', 'runner-' || n) is null
+      limit 1;
   end if;
 end
 $$;

@@ -122,7 +122,8 @@ begin
        and (p_filter ->> 'format' is null or a.format::text = p_filter ->> 'format')
        and a.tags @> v_tags
        and (p_filter ->> 'before' is null or (a.created_at, a.id) < (
-             select b.created_at, b.id from corral.artifacts b where b.id = (p_filter ->> 'before')::uuid))
+             select b.created_at, b.id from corral.artifacts b
+              where b.id = (p_filter ->> 'before')::uuid and (v_call.is_admin or b.swarm_id = v_call.swarm_id)))
      order by a.created_at desc, a.id desc
      limit least(coalesce((p_filter ->> 'limit')::int, 100), 1000);
 end

@@ -2,7 +2,7 @@
 
 -- Runs and queries alike, as tasks; a run's queue has the name of its kind.
 create view corral.task_list with (security_invoker = true) as
-select r.id::text as task_id, r.kind::text as queue, r.subject,
+select r.id as run_id, null::uuid as query_id, r.id::text as task_id, r.kind::text as queue, r.subject,
        case when r.state in ('queued', 'launching') then 'pending'
             when r.state = 'running' then 'running'
             when r.state = 'succeeded' then 'completed'
@@ -11,7 +11,7 @@ select r.id::text as task_id, r.kind::text as queue, r.subject,
        r.progress || jsonb_build_object('phase', r.phase) as progress, r.error_code, r.error_message as error
   from corral.runs r
  union all
-select q.id::text, 'queries', null, q.state::text, q.attempt, false, q.created_at, q.started_at, q.finished_at, null,
+select null, q.id, q.id::text, 'queries', null, q.state::text, q.attempt, false, q.created_at, q.started_at, q.finished_at, null,
        q.error_code, q.error
   from corral.queries q;
 
@@ -36,9 +36,9 @@ declare
 begin
   perform corral.admin(p_call);
   if p_id ~ '^\d{1,18}$' then
-    select * into v_task from corral.task_list t where t.task_id = p_id and t.queue <> 'queries';
-  else
-    select * into v_task from corral.task_list t where t.task_id = lower(p_id) and t.queue = 'queries';
+    select * into v_task from corral.task_list t where t.run_id = p_id::bigint;
+  elsif pg_input_is_valid(p_id, 'uuid') then
+    select * into v_task from corral.task_list t where t.query_id = p_id::uuid;
   end if;
   if v_task.task_id is null then
     raise exception using errcode = 'ZC126', message = 'Task not found';

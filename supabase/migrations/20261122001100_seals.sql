@@ -23,9 +23,10 @@ alter table corral.settings
   add column audit_seal_seconds int not null default 60 check (audit_seal_seconds >= 0);
 comment on column corral.settings.audit_seal_seconds is 'How often new rows of the audit trail are sealed at most.';
 
--- All that a row of the audit trail says, as one line of JSON.
+-- All that a row of the audit trail says, as one line of JSON. It is inlined, so its callers set what makes the line the
+-- same for everybody: timezone UTC, and extra_float_digits 1.
 create function corral.audit_line(p_row corral.audit) returns text
-language sql stable set search_path = '' set timezone = 'UTC'
+language sql stable
 as $$
   select jsonb_build_array(
     p_row.id, p_row.call_id, p_row.event, p_row.at, p_row.transaction_id::text, p_row.request_id, p_row.method, p_row.path,
@@ -33,14 +34,42 @@ as $$
     p_row.error_code, p_row.rows, p_row.bytes, p_row.milliseconds)::text
 $$;
 
--- Seals what is new and settled, at most 20,000 rows at a time; answers how many.
+-- Where a seal ends that begins at p_from and is over nothing from p_settled on: it is over some 20,000 rows at most,
+-- and no more bytes than Postgres hashes in one go, but over one transaction at least.
+create function corral.seal_end(p_from xid8, p_settled xid8) returns xid8
+language sql stable set search_path = ''
+as $$
+  with first as (
+    select min(transaction_id) as id from corral.audit where transaction_id >= p_from
+  ), batch as (
+    select a.transaction_id, row_number() over w as place,
+           sum(pg_column_size(a) + 2 * coalesce(octet_length(a.details::text), 0)) over w as bytes
+      from corral.audit a
+     where a.transaction_id >= p_from and a.transaction_id < p_settled
+    window w as (order by a.transaction_id, a.id)
+     limit 20001
+  ), cut as (
+    select min(transaction_id) as id from batch where place > 20000 or bytes > 100000000
+  )
+  select case
+    when cut.id > first.id then cut.id
+    when cut.id = first.id then coalesce((
+      select min(a.transaction_id) from corral.audit a
+       where a.transaction_id > first.id and a.transaction_id < p_settled), p_settled)
+    else p_settled
+  end
+    from first, cut
+$$;
+
+-- Seals what is new and settled, at most some 20,000 rows at a time; answers how many.
 create function corral.seal_audit() returns int
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set timezone = 'UTC' set extra_float_digits = 1
 as $$
 declare
+  v_settled xid8 := pg_snapshot_xmin(pg_current_snapshot());
   v_last corral.audit_seals;
   v_from xid8;
-  v_to xid8 := pg_snapshot_xmin(pg_current_snapshot());
+  v_to xid8;
   v_entries int;
   v_digest text;
   v_previous text;
@@ -49,13 +78,13 @@ begin
     return 0;
   end if;
   select * into v_last from corral.audit_seals order by id desc limit 1;
-  if v_last.sealed_at > corral.now() - make_interval(secs => (select audit_seal_seconds from corral.settings)) then
+  v_from := coalesce(v_last.to_transaction, '0');
+  v_to := corral.seal_end(v_from, v_settled);
+  -- What is left over from a full seal does not wait.
+  if v_to = v_settled
+     and v_last.sealed_at > corral.now() - make_interval(secs => (select audit_seal_seconds from corral.settings)) then
     return 0;
   end if;
-  v_from := coalesce(v_last.to_transaction, '0');
-  v_to := coalesce((
-    select transaction_id from corral.audit
-     where transaction_id >= v_from and transaction_id < v_to order by transaction_id offset 20000 limit 1), v_to);
   select count(*), encode(sha256(convert_to(string_agg(
            corral.audit_line(a) || e'\n', '' order by a.transaction_id, a.id), 'UTF8')), 'hex')
     into v_entries, v_digest
@@ -112,7 +141,7 @@ $$;
 -- The lines that a seal is over, in order, p_limit of them after so many.
 create function public.read_sealed_lines(p_seal bigint, p_after int default 0, p_limit int default 1000)
 returns setof text
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = '' set timezone = 'UTC' set extra_float_digits = 1
 as $$
   select corral.audit_line(a)
     from corral.audit_seals s
@@ -130,22 +159,22 @@ declare
   v_horizon timestamptz := corral.now() - make_interval(days => (select audit_retention_days from corral.settings));
   v_to xid8;
 begin
+  -- The newest stays in any case, with its rows: the chain goes on from it.
   select to_transaction into v_to from corral.audit_seals
-   where sealed_at < v_horizon and anchored_at is not null order by id desc limit 1;
+   where sealed_at < v_horizon and anchored_at is not null and id < (select max(id) from corral.audit_seals)
+   order by id desc limit 1;
   if v_to is null then
     return;
   end if;
   perform set_config('corral.forgets_audit', 'yes', true);
   delete from corral.audit where transaction_id < v_to;
   perform set_config('corral.forgets_audit', '', true);
-  -- The newest stays in any case: the chain goes on from it.
-  delete from corral.audit_seals
-   where to_transaction <= v_to and id < (select max(id) from corral.audit_seals);
+  delete from corral.audit_seals where to_transaction <= v_to;
 end
 $$;
 
 revoke execute on function
-  corral.audit_line, corral.seal_audit, corral.announce_seals, corral.forget_audit, public.list_unanchored_seals,
+  corral.audit_line, corral.seal_end, corral.seal_audit, corral.announce_seals, corral.forget_audit, public.list_unanchored_seals,
   public.note_anchor, public.list_seals, public.read_sealed_lines
   from public, anon, authenticated;
 grant execute on function

@@ -35,7 +35,10 @@ begin
   delete from corral.syncs s
    where s.completed_at < corral.now() - make_interval(days => v_settings.run_retention_days)
      and not exists (select from corral.snapshots p where p.sync_id = s.id);
-  delete from corral.allowances where at < corral.now() - interval '1 day';
+  -- That of a token tells when it was last used.
+  delete from corral.allowances a
+   where a.at < corral.now() - interval '1 day'
+     and not exists (select from corral.tokens t where a.holder = 'token ' || t.id);
   perform corral.forget_audit();
 end
 $$;

@@ -111,6 +111,16 @@ describe("whose turn it is", () => {
     expect(new Set(drawn.slice(6)).size).toBe(2);
   });
 
+  test("is not lost to an owner whose tasks came back", async () => {
+    const back = await addJob(db, 10);
+    const held = [await claimTask(db), await claimTask(db), await claimTask(db), await claimTask(db)];
+    for (const { agent, task } of held) await failTask(db, agent, task, { giveBack: true });
+    const other = await addJob(db, 50);
+    const drawn = await drawJobs(8);
+    expect(drawn.filter((job) => job === `${back.id}`)).toHaveLength(4);
+    expect(drawn.filter((job) => job === `${other.id}`)).toHaveLength(4);
+  });
+
   test("goes round within one statement too", async () => {
     const big = await addJob(db, 100);
     const small = await addJob(db, 3);

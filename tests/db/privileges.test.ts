@@ -236,8 +236,9 @@ describe("how it is kept so", () => {
         order by 1`,
       [SCHEMAS],
     );
-    // A setting of its own would keep Postgres from inlining them, and claims call them for every row.
+    // A setting of its own would keep Postgres from inlining them, and claims and seals call them for every row.
     expect(rows.map(({ name }) => name)).toEqual([
+      "corral.audit_line",
       "corral.is_due",
       "corral.jitter",
       "corral.job_of",
