@@ -172,6 +172,11 @@ export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }
 
+export interface CorralErrorOptions extends ErrorOptions {
+  /** Where it is known better than the table knows it. */
+  retryAfterSeconds?: number | undefined;
+}
+
 /** Ends an operation with a code of the table; the detail is the table's unless a better one is given. */
 export class CorralError extends Error {
   override readonly name = "CorralError";
@@ -180,13 +185,13 @@ export class CorralError extends Error {
   readonly detail: string;
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail?: string, options: CorralErrorOptions = {}) {
     const entry: ErrorEntry = ERRORS[code];
     super(detail ?? entry.detail, options);
     this.code = code;
     this.status = entry.status;
     this.detail = this.message;
-    this.retryAfterSeconds = entry.retryAfterSeconds;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? entry.retryAfterSeconds;
   }
 }
 

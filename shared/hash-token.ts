@@ -6,6 +6,9 @@ export async function hashToken(token: string): Promise<string> {
 }
 
 /** A token of 32 random bytes for one agent. */
-export function createAgentToken(): string {
-  return `corral_agent_${toHex(crypto.getRandomValues(new Uint8Array(32)).buffer)}`;
-}
+export const createAgentToken = () => `corral_agent_${randomHex()}`;
+
+/** A token of 32 random bytes that lets agents into a swarm. */
+export const createSwarmToken = () => `corral_swarm_${randomHex()}`;
+
+const randomHex = () => toHex(crypto.getRandomValues(new Uint8Array(32)).buffer);

@@ -135,7 +135,7 @@ const INTEGER_DIGITS: Partial<Record<DuckDBTypeId, number>> = {
   [DuckDBTypeId.USMALLINT]: 5,
   [DuckDBTypeId.INTEGER]: 10,
   [DuckDBTypeId.UINTEGER]: 10,
-  [DuckDBTypeId.BIGINT]: 18,
+  [DuckDBTypeId.BIGINT]: 19,
   [DuckDBTypeId.UBIGINT]: 20,
   [DuckDBTypeId.HUGEINT]: 38,
   [DuckDBTypeId.UHUGEINT]: 38,

@@ -106,6 +106,8 @@ async function bind(bound: Bound, nodes: Node[], sql: string, namespace: Namespa
       await bind(bound, node.items, sql, namespace, depth);
       continue;
     }
+    // Its row counts and bytes are those of tables that may not have been used yet.
+    if (isWord(node, "TABLES") && isWord(nodes[at - 2], "INFORMATION_SCHEMA")) await loadAll(execution);
     if ((node.kind !== "word" && node.kind !== "quoted") || isSymbol(nodes[at - 1], ".")) continue;
     const table = tableAt(execution, nodes, at, namespace);
     if (table === undefined) continue;
@@ -119,6 +121,10 @@ async function bind(bound: Bound, nodes: Node[], sql: string, namespace: Namespa
     bound.views.set(table.id, body);
     await bind(bound, body, text, { ...table, session: execution.session.id }, depth + 1);
   }
+}
+
+async function loadAll({ warehouse, session }: Execution): Promise<void> {
+  for (const table of warehouse.catalog.relations(session.id)) await warehouse.load(table);
 }
 
 function tableAt(execution: Execution, nodes: Node[], at: number, namespace: Namespace): Table | undefined {

@@ -2,7 +2,7 @@ import { toHex } from "../hex.ts";
 import type { ServiceAccountKey } from "./service-account.ts";
 
 export interface UrlRequest {
-  method: "GET" | "PUT";
+  method: "GET" | "HEAD" | "PUT" | "DELETE";
   /** The object's name in the bucket. */
   object: string;
   /** From 1 to `MAX_LIFETIME_SECONDS`. */

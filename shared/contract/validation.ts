@@ -1,18 +1,22 @@
 import { z } from "zod";
 
 /** One fault of a request, in the shape that FastAPI's clients read: where, what, and a name for it. */
-export const fieldFault = z.object({
-  loc: z.array(z.union([z.string(), z.number()])),
-  msg: z.string(),
-  type: z.string(),
-});
+export const fieldFault = z
+  .object({
+    loc: z.array(z.union([z.string(), z.number()])),
+    msg: z.string(),
+    type: z.string(),
+  })
+  .meta({ id: "FieldFault" });
 
 /** The one error body of every function: a message, or a list of faults under 422. */
-export const errorReply = z.object({
-  detail: z.union([z.string(), z.array(fieldFault)]),
-  code: z.string(),
-  request_id: z.string(),
-});
+export const errorReply = z
+  .object({
+    detail: z.union([z.string(), z.array(fieldFault)]),
+    code: z.string(),
+    request_id: z.string(),
+  })
+  .meta({ id: "Error" });
 
 export type FieldFault = z.infer<typeof fieldFault>;
 export type ErrorReply = z.infer<typeof errorReply>;

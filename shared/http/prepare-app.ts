@@ -16,10 +16,18 @@ export interface Upload {
   tooLarge: string;
 }
 
-/** Gives an app what all functions share: request ids, CORS for any origin, a limit for bodies, one error shape. */
-export function prepareApp<Env extends AppEnv>(app: Hono<Env>, uploads: Upload[] = []): void {
+/**
+ * Gives an app what all functions share: request ids, CORS for any origin, a limit for bodies, one error shape. What is
+ * given as `first` sees every request with its id, those with too large a body included.
+ */
+export function prepareApp<Env extends AppEnv>(
+  app: Hono<Env>,
+  uploads: Upload[] = [],
+  first: MiddlewareHandler<Env>[] = [],
+): void {
   app.use(requestId);
   app.use(openCors);
+  for (const middleware of first) app.use(middleware);
   const limit = limitBody(MAX_BODY_BYTES);
   const limits = new Map(uploads.map((upload) => [upload.path, uploadLimit(upload)]));
   app.use((c, next) => (limits.get(c.req.path) ?? limit)(c, next));

@@ -58,6 +58,7 @@ function refuse<Env extends AppEnv>(
   { detail = refusal.detail, status = refusal.status }: { detail?: ErrorReply["detail"]; status?: number } = {},
 ): Response {
   if (retryAfterSeconds !== undefined) c.header("retry-after", String(retryAfterSeconds));
+  c.set("errorCode", code);
   const body: ErrorReply = { detail, code, request_id: c.get("requestId") };
   return c.json(body, isContentful(status) ? status : 500);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { awaitRun } from "../../functions/agents/await-run.ts";
+import { awaitRun } from "../../shared/http/await-run.ts";
 
 const never = new AbortController().signal;
 

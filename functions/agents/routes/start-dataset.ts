@@ -2,10 +2,10 @@ import { pendingDatasetReply, startDatasetReply, startDatasetRequest } from "../
 import { type DatasetRun, getDatasetRun, type IngestedDataset, startDataset } from "../../../shared/db/datasets.ts";
 import { getWaitLimits } from "../../../shared/db/settings.ts";
 import { CorralError, isErrorCode } from "../../../shared/errors.ts";
+import { awaitRun } from "../../../shared/http/await-run.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import { preferredWait } from "../../../shared/http/prefer.ts";
 import type { Deps } from "../app.ts";
-import { awaitRun } from "../await-run.ts";
 
 const route = createRoute({
   method: "post",

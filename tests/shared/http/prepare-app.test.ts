@@ -1,7 +1,9 @@
+import type { MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { CorralError, toError } from "../../../shared/errors.ts";
+import type { AppEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply } from "../../../shared/http/create-router.ts";
 import { prepareApp, refuseOtherMethods } from "../../../shared/http/prepare-app.ts";
 
@@ -31,6 +33,9 @@ app.get("/api/refusing", () => {
 });
 app.get("/api/waiting/:code?", (c) => {
   throw toError({ code: c.req.param("code") ?? "", message: "the password is hunter2" });
+});
+app.get("/api/limited", () => {
+  throw new CorralError("rate_limited", undefined, { retryAfterSeconds: 7 });
 });
 refuseOtherMethods(app);
 
@@ -116,6 +121,34 @@ test("a refusal carries its code and status", async () => {
     status: 404,
     body: { detail: "Project not found", code: "project_not_found" },
   });
+});
+
+test("a refusal says when to come back, where whoever refuses knows", async () => {
+  const reply = await call("/api/limited");
+  expect(reply).toMatchObject({ status: 429, body: { code: "rate_limited" } });
+  expect(reply.headers.get("retry-after")).toBe("7");
+});
+
+test("what is to be first sees every request with its id, and how it was answered", async () => {
+  const seen: unknown[] = [];
+  const watched = createRouter<AppEnv>();
+  const watch: MiddlewareHandler<AppEnv> = async (c, next) => {
+    const { requestId } = c.var;
+    await next();
+    seen.push([requestId, c.res.status, c.var.errorCode]);
+  };
+  prepareApp(watched, [], [watch]);
+  watched.post("/herd", (c) => c.json({}));
+  const send = (path: string, body: string, id: string) =>
+    watched.request(path, { method: "POST", body, headers: { "x-request-id": id } });
+  await send("/herd", "{}", "good");
+  await send("/nowhere", "{}", "lost");
+  await send("/herd", "a".repeat(2 * 1024 * 1024), "large");
+  expect(seen).toEqual([
+    ["good", 200, undefined],
+    ["lost", 404, "not_found"],
+    ["large", 413, "body_too_large"],
+  ]);
 });
 
 const logged = vi.spyOn(console, "error");

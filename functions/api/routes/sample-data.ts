@@ -1,0 +1,93 @@
+import type { z } from "zod";
+import { sampleReply, sampleRequest } from "../../../shared/contract/data.ts";
+import { queryReply, waitHeaders } from "../../../shared/contract/queries.ts";
+import { getDataTable } from "../../../shared/db/data.ts";
+import type { DataEnv } from "../../../shared/http/app-env.ts";
+import { createRoute, createRouter, jsonBody, refusals } from "../../../shared/http/create-router.ts";
+import type { Deps } from "../app.ts";
+import { firstRowsSql, sourceSql } from "../data-sql.ts";
+import { deliverResult } from "../deliver-result.ts";
+import { drawRows, randomSeed, rowsOf } from "../draw-rows.ts";
+import { CONTENT_TYPES, requireNoFailure } from "../query-files.ts";
+import { renderCsv, renderJson } from "../render-rows.ts";
+import { isOver, runQuery } from "../run-query.ts";
+import { showColumns } from "../show-columns.ts";
+import type { Cell, Sample } from "../snapshot-files.ts";
+import { toDataTable } from "../to-data-table.ts";
+import { toQueryReply } from "../to-query-reply.ts";
+
+/** Who asks for rows wants rows: long enough for a container to start. */
+const DEFAULT_WAIT_SECONDS = 30;
+/** Of a reply, of which many are in memory at once; ten thousand rows of twenty columns fit. */
+const MAX_INLINE_LENGTH = 4 * 1024 * 1024;
+
+const route = createRoute({
+  method: "post",
+  path: "/data/sample",
+  operationId: "sampleData",
+  summary: "Read the first rows of a table, or random ones",
+  request: { body: jsonBody(sampleRequest), headers: waitHeaders },
+  responses: {
+    200: {
+      description: "The rows",
+      content: {
+        "application/json": { schema: sampleReply },
+        "text/csv": { schema: { type: "string" } },
+        "application/vnd.apache.parquet": { schema: { type: "string", format: "binary" } },
+      },
+    },
+    202: {
+      description: "A query draws the rows, and goes on",
+      content: { "application/json": { schema: queryReply } },
+    },
+    303: { description: "The rows are many, and to be read there" },
+    ...refusals,
+  },
+});
+
+type Wish = z.output<typeof sampleRequest>;
+interface Draw {
+  type: Wish["sample_type"];
+  count: number;
+  seed: number;
+}
+
+/**
+ * Draws rows of a table: from those that its sync has drawn where they are enough, else by a query, for which it waits
+ * 30 seconds unless `Prefer: wait=N` says otherwise.
+ */
+export const sampleDataRoute = ({ db, snapshots, results }: Deps) =>
+  createRouter<DataEnv>().openapi(route, async (c) => {
+    const { table_name: table, schema_name, ...wish } = c.req.valid("json");
+    const row = await getDataTable(db, c.var.call.id, { schema: schema_name ?? null, table });
+    const sight = toDataTable(row);
+    const draw: Draw = {
+      type: wish.sample_type,
+      count: rowsOf(wish.sample_size, sight.row_count),
+      seed: wish.seed ?? randomSeed(),
+    };
+    c.header("x-sample-seed", String(draw.seed));
+    if (wish.output_format !== "parquet") {
+      const sample = await snapshots.readSample(row.folder);
+      const rows = drawStored(sample, draw);
+      const columns = showColumns(sample.columns, sight.columns);
+      const render = wish.output_format === "csv" ? renderCsv : renderJson;
+      const text = rows.length < draw.count ? undefined : render(columns, rows, MAX_INLINE_LENGTH);
+      if (text !== undefined) {
+        c.set("rows", rows.length);
+        c.header("x-snapshot-version", sight.version);
+        c.header("content-type", CONTENT_TYPES[wish.output_format]);
+        return c.body(text, 200);
+      }
+    }
+    const sql = draw.type === "first" ? firstRowsSql(sight, draw.count) : sourceSql(sight, draw);
+    const spec = { sql, parameters: null, outputFormat: wish.output_format, limits: null };
+    const query = await runQuery(c, db, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
+    if (!isOver(query)) return c.json(await toQueryReply(query, results), 202);
+    requireNoFailure(query);
+    return deliverResult(c, await results.getResult(query));
+  });
+
+/** As many of the rows that the sync has drawn as are asked for, or all that it has. */
+const drawStored = ({ first, random }: Sample, { type, count, seed }: Draw): Cell[][] =>
+  type === "first" ? first.slice(0, count) : drawRows(random, count, seed);
