@@ -3,7 +3,27 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-export type JobKind = "kaggle-to-gcs" | "cleanup" | "split" | "aggregate";
+const KINDS = [
+  "kaggle-to-gcs",
+  "cleanup",
+  "split",
+  "aggregate",
+  "snowflake-catalog",
+  "snowflake-to-duckdb",
+  "query",
+] as const;
+export type JobKind = (typeof KINDS)[number];
+
+/** What runs beside a job: a thread or a process of its own, from a file of its own. */
+const COMPANIONS = { "md5-worker": "kaggle-to-gcs/md5-worker.ts", "query-child": "query/child.ts" };
+
+/** What bundled CommonJS takes for granted: require() for Node's own modules, and where it lies. */
+const COMMON_JS = `
+import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
+const __filename = require("node:url").fileURLToPath(import.meta.url);
+const __dirname = require("node:path").dirname(__filename);
+`;
 
 const JOBS_DIR = fileURLToPath(new URL(".", import.meta.url));
 const OUT_DIR = fileURLToPath(new URL("../dist/jobs", import.meta.url));
@@ -14,13 +34,10 @@ const OUT_DIR = fileURLToPath(new URL("../dist/jobs", import.meta.url));
  */
 export async function buildJobs(): Promise<Record<JobKind, string>> {
   const { outputFiles } = await build({
-    entryPoints: {
-      "kaggle-to-gcs": join(JOBS_DIR, "kaggle-to-gcs/main.ts"),
-      "md5-worker": join(JOBS_DIR, "kaggle-to-gcs/md5-worker.ts"),
-      cleanup: join(JOBS_DIR, "cleanup/main.ts"),
-      split: join(JOBS_DIR, "split/main.ts"),
-      aggregate: join(JOBS_DIR, "aggregate/main.ts"),
-    },
+    entryPoints: Object.fromEntries([
+      ...KINDS.map((kind) => [kind, join(JOBS_DIR, kind, "main.ts")]),
+      ...Object.entries(COMPANIONS).map(([name, file]) => [name, join(JOBS_DIR, file)]),
+    ]),
     outdir: OUT_DIR,
     outExtension: { ".js": ".mjs" },
     // Beside the entries: what is in a chunk finds the worker's file next to itself.
@@ -33,9 +50,8 @@ export async function buildJobs(): Promise<Record<JobKind, string>> {
     // The storage SDK tells an AbortSignal by its class's name, which a bundle would change.
     keepNames: true,
     // Native code cannot be bundled.
-    external: ["@node-rs/crc32"],
-    // Bundled CommonJS calls require() for Node's own modules.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    external: ["@node-rs/crc32", "@duckdb/node-bindings"],
+    banner: { js: COMMON_JS },
     logLevel: "warning",
     write: false,
   });
@@ -46,6 +62,9 @@ export async function buildJobs(): Promise<Record<JobKind, string>> {
     cleanup: bundleOf("cleanup"),
     split: bundleOf("split"),
     aggregate: bundleOf("aggregate"),
+    "snowflake-catalog": bundleOf("snowflake-catalog"),
+    "snowflake-to-duckdb": bundleOf("snowflake-to-duckdb"),
+    query: bundleOf("query"),
   };
 }
 

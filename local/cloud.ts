@@ -198,5 +198,6 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
 }
 
 async function forget(dataDir: string): Promise<void> {
-  for (const part of ["keys.json", "storage", "snowflake"]) await rm(join(dataDir, part), { recursive: true, force: true });
+  for (const part of ["keys.json", "storage", "snowflake"])
+    await rm(join(dataDir, part), { recursive: true, force: true });
 }

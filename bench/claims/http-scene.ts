@@ -4,8 +4,8 @@ import type pg from "pg";
 import { z } from "zod";
 import type { Cloud } from "../../local/cloud.ts";
 import { addTasks } from "../add-tasks.ts";
+import { startChild } from "../child.ts";
 import { HttpConnection } from "../http-connection.ts";
-import { startChild } from "../transfer/child.ts";
 import type { HttpCalling } from "./http-callers.ts";
 
 const CALLERS_FILE = fileURLToPath(new URL("http-callers.ts", import.meta.url));

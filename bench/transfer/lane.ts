@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Storage } from "@google-cloud/storage";
 import { build } from "esbuild";
 import { z } from "zod";
-import { type Child, startChild } from "./child.ts";
+import { type Child, startChild } from "../child.ts";
 import type { MethodName } from "./methods.ts";
 import type { Serving } from "./serve.ts";
 

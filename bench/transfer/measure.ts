@@ -2,8 +2,8 @@ import { z } from "zod";
 import { nativeCrc32c } from "../../jobs/native-crc32c.ts";
 import { connectKaggle } from "../../shared/cloud/kaggle.ts";
 import { openBucket } from "../../shared/cloud/storage.ts";
+import { peakMemory } from "../peak-memory.ts";
 import { METHODS } from "./methods.ts";
-import { peakMemory } from "./peak-memory.ts";
 
 /** Runs one method once, in a process of its own, and prints what it took as JSON. */
 const task = z

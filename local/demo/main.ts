@@ -1,12 +1,14 @@
 import { listenForInterruption } from "../interruption.ts";
 import { startThrowAwayCloud } from "../start-throw-away-cloud.ts";
 import { runComputeLane } from "./compute-lane.ts";
+import { runDataLane } from "./data-lane.ts";
 import { runDatasetLane } from "./dataset-lane.ts";
 
 const HELP = `Usage: npm run demo
 
 Starts a fresh local cloud on free ports, brings two real datasets into its bucket, has four agents train on one of
-them, shows what came of it, and stops.
+them, syncs tables of a local Snowflake for two more agents that sample, profile and query them, shows what came of it
+all, and stops.
 Exits 0 only if everything is as expected.
 `;
 
@@ -18,12 +20,13 @@ if (process.argv.includes("--help")) {
 const interruption = listenForInterruption();
 
 try {
-  process.stdout.write("Starting a local cloud: Postgres, functions, Cloud Storage, Cloud Run, Kaggle …\n");
+  process.stdout.write("Starting a local cloud: Postgres, functions, Cloud Storage, Cloud Run, Kaggle, Snowflake …\n");
   const cloud = await startThrowAwayCloud(() => () => undefined);
   try {
     const [project] = await runDatasetLane(cloud, process.stdout, interruption);
     if (project === undefined) throw new Error("no project has a dataset");
     await runComputeLane(cloud, project, process.stdout, interruption);
+    await runDataLane(cloud, process.stdout, interruption);
   } finally {
     await cloud.close();
   }

@@ -2138,7 +2138,15 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      look_at_source: { Args: { p_run: number; p_schema: string; p_since: string }; Returns: Record<string, unknown> };
+      look_at_source: {
+        Args: { p_run: number; p_schema: string; p_since: string };
+        Returns: {
+          error_code: string;
+          error_message: string;
+          run_id: number;
+          state: Database["corral"]["Enums"]["source_state"];
+        }[];
+      };
       may_read_object: { Args: { p_open: boolean; p_owner: string; p_url: string }; Returns: boolean };
       may_speak: {
         Args: {
@@ -2328,7 +2336,7 @@ export type Database = {
       snowflake_name: { Args: { p_name: string }; Returns: string };
       spend_call: { Args: { p_holder: string; p_per_minute: number }; Returns: number };
       start_scheduled_sync: { Args: { p_table: number }; Returns: undefined };
-      stop_sync: { Args: { p_sync: number }; Returns: boolean };
+      stop_sync: { Args: { p_sync: number }; Returns: undefined };
       store_kaggle_credentials: { Args: { p_credentials: Json; p_project: string }; Returns: undefined };
       succeed_run: { Args: { p_run: number }; Returns: undefined };
       sweep: {
@@ -2388,6 +2396,7 @@ export type Database = {
       unschedule_table: { Args: { p_table: number }; Returns: undefined };
       variant_of: { Args: { p_hidden: string[]; p_masked: string[] }; Returns: string };
       visible_columns: { Args: { p_columns: Json; p_hidden: string[]; p_masked: string[] }; Returns: Json };
+      with_companions: { Args: { p_columns: Json; p_names: string[] }; Returns: string[] };
       write_log: { Args: { p_log_level: string; p_message: string; p_project: string }; Returns: undefined };
       write_message: { Args: { p_content: string; p_project: string }; Returns: undefined };
       write_secret: { Args: { p_description: string; p_name: string; p_value: string }; Returns: undefined };

@@ -102,7 +102,10 @@ export interface QueryResult {
   stats: Record<string, Json>;
 }
 
-/** Ends a query with its result; stale when it was cancelled or given to another runner. */
+/**
+ * Ends a query with its result, in whose preview and names a zero character shows as U+FFFD; stale when it was
+ * cancelled or given to another runner.
+ */
 export async function completeQuery(
   db: Db,
   run: number,
@@ -110,7 +113,10 @@ export async function completeQuery(
   query: string,
   { isCut, rowCount, object, bytes, ...result }: QueryResult,
 ): Promise<Enums["complete_query_outcome"]> {
-  const p_result = { ...result, is_cut: isCut, row_count: rowCount, result_object: object, result_bytes: bytes };
+  const columns = result.columns.map(({ name, type }) => ({ name: storable(name), type: storable(type) }));
+  const preview = result.preview.map((row) => row.map((cell) => (typeof cell === "string" ? storable(cell) : cell)));
+  const figures = { is_cut: isCut, row_count: rowCount, result_object: object, result_bytes: bytes };
+  const p_result = { ...result, ...figures, columns, preview };
   return answer(db.rpc("complete_query", { p_run: run, p_attempt: attempt, p_query: query, p_result }));
 }
 
@@ -123,8 +129,19 @@ export async function failQuery(
   { code, message }: { code: string; message: string },
 ): Promise<Enums["fail_query_outcome"]> {
   return answer(
-    db.rpc("fail_query", { p_run: run, p_attempt: attempt, p_query: query, p_code: code, p_message: message }),
+    db.rpc("fail_query", {
+      p_run: run,
+      p_attempt: attempt,
+      p_query: query,
+      p_code: code,
+      p_message: storable(message),
+    }),
   );
+}
+
+/** Postgres stores no zero character, which DuckDB's texts may hold. */
+function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd");
 }
 
 /** Puts unfinished queries back into the queue, as if they had not begun. */

@@ -9,6 +9,7 @@ create table corral.swarms (
   created_at timestamptz not null default corral.now()
 );
 alter table corral.swarms enable row level security;
+create index swarms_owner_id_idx on corral.swarms (owner_id);
 comment on column corral.swarms.owner_id is 'The only user who may give the swarm work, and with whom it goes; null where every user may.';
 comment on column corral.swarms.turn is 'The sequence that says whose turn it is: its value modulo lanes.';
 comment on column corral.swarms.lanes is 'How many owners have work for the swarm: the lanes 0 to lanes - 1 exist.';

@@ -128,10 +128,8 @@ create type corral.source_state as enum ('fresh', 'waiting', 'failed');
 
 -- Whether the list of a schema is newer than p_since; if not, the run that makes it so, started unless one is live, or
 -- how the run that the caller waited for has failed.
-create function corral.look_at_source(
-  p_schema text, p_since timestamptz, p_run bigint,
-  out state corral.source_state, out run_id bigint, out error_code text, out error_message text
-)
+create function corral.look_at_source(p_schema text, p_since timestamptz, p_run bigint)
+returns table (state corral.source_state, run_id bigint, error_code text, error_message text)
 language plpgsql set search_path = ''
 as $$
 #variable_conflict use_column
@@ -153,6 +151,7 @@ begin
       corral.find_live_run('snowflake-catalog', p_schema), corral.enqueue_run('snowflake-catalog', p_schema),
       corral.find_live_run('snowflake-catalog', p_schema));
   end if;
+  return next;
 end
 $$;
 

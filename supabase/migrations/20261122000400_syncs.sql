@@ -125,7 +125,7 @@ end
 $$;
 
 -- Ends a sync that is not over, and its run; what its container does from then on changes nothing.
-create function corral.stop_sync(p_sync bigint) returns boolean
+create function corral.stop_sync(p_sync bigint) returns void
 language plpgsql set search_path = ''
 as $$
 declare
@@ -135,13 +135,9 @@ begin
      set state = 'cancelled', completed_at = corral.now()
    where id = p_sync and state in ('pending', 'running')
   returning run_id into v_run;
-  if not found then
-    return false;
-  end if;
   update corral.runs
      set state = 'cancelled', lease_expires_at = null, finished_at = corral.now()
    where id = v_run and state in ('queued', 'launching', 'running');
-  return true;
 end
 $$;
 
@@ -153,13 +149,12 @@ declare
   v_state corral.work_state;
 begin
   perform corral.admin(p_call);
-  if not corral.stop_sync(p_sync) then
-    select state into v_state from corral.syncs where id = p_sync;
-    if not found then
-      raise exception using errcode = 'ZC121', message = 'Sync not found';
-    elsif v_state <> 'cancelled' then
-      raise exception using errcode = 'ZC123', message = format('The sync is over: it has %s', v_state);
-    end if;
+  perform corral.stop_sync(p_sync);
+  select state into v_state from corral.syncs where id = p_sync;
+  if not found then
+    raise exception using errcode = 'ZC121', message = 'Sync not found';
+  elsif v_state <> 'cancelled' then
+    raise exception using errcode = 'ZC123', message = format('The sync is over: it has %s', v_state);
   end if;
   perform public.note_call(p_call, jsonb_build_object('sync_id', p_sync));
   return query select * from corral.syncs_shown where sync_id = p_sync;

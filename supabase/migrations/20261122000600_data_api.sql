@@ -42,6 +42,18 @@ as $$
    where not exists (select from unnest(p_hidden) n where lower(n) = lower(c.name))
 $$;
 
+-- These columns, and those beside them that hold the rest of their values: the offset of a moment, the exact text of
+-- what DuckDB's type cannot hold. Their source type says so: "TIMESTAMP_TZ(9) of SEEN_AT".
+create function corral.with_companions(p_names text[], p_columns jsonb) returns text[]
+language sql immutable set search_path = ''
+as $$
+  select p_names || array(
+    select b.o ->> 'name'
+      from jsonb_array_elements(p_columns) c (o), jsonb_array_elements(p_columns) b (o)
+     where lower(c.o ->> 'name') in (select lower(n) from unnest(p_names) n)
+       and b.o ->> 'source_type' = (c.o ->> 'source_type') || ' of ' || (c.o ->> 'name'))
+$$;
+
 -- The tables with a snapshot that a caller may see.
 create function corral.tables_in_sight(p_call corral.audit) returns setof corral.table_sight
 language sql stable set search_path = ''
@@ -55,7 +67,8 @@ as $$
     cross join lateral (
       select '{}'::text[], '{}'::text[] where p_call.is_admin
        union all
-      select h.hidden_columns, h.masked_columns from corral.grants h
+      select corral.with_companions(h.hidden_columns, s.columns), corral.with_companions(h.masked_columns, s.columns)
+        from corral.grants h
        where h.table_id = t.id and h.swarm_id = p_call.swarm_id and not p_call.is_admin
     ) as g (hidden_columns, masked_columns)
    where t.is_active
@@ -130,7 +143,7 @@ end
 $$;
 
 revoke execute on function
-  corral.variant_of, corral.visible_columns, corral.tables_in_sight, public.list_data_tables, public.get_data_table,
+  corral.variant_of, corral.visible_columns, corral.with_companions, corral.tables_in_sight, public.list_data_tables, public.get_data_table,
   public.list_tables, public.get_table_status
   from public, anon, authenticated;
 grant execute on function

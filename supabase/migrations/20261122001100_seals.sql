@@ -42,11 +42,12 @@ as $$
   with first as (
     select min(transaction_id) as id from corral.audit where transaction_id >= p_from
   ), batch as (
-    select a.transaction_id, row_number() over w as place,
-           sum(pg_column_size(a) + 2 * coalesce(octet_length(a.details::text), 0)) over w as bytes
+    select a.transaction_id, row_number() over (order by a.transaction_id, a.id) as place,
+           sum(pg_column_size(a) + 2 * coalesce(octet_length(a.details::text), 0))
+             over (order by a.transaction_id, a.id) as bytes
       from corral.audit a
      where a.transaction_id >= p_from and a.transaction_id < p_settled
-    window w as (order by a.transaction_id, a.id)
+     order by a.transaction_id, a.id
      limit 20001
   ), cut as (
     select min(transaction_id) as id from batch where place > 20000 or bytes > 100000000
@@ -80,7 +81,7 @@ begin
   select * into v_last from corral.audit_seals order by id desc limit 1;
   v_from := coalesce(v_last.to_transaction, '0');
   v_to := corral.seal_end(v_from, v_settled);
-  -- What is left over from a full seal does not wait.
+  -- Where there is more than one seal takes, none waits for its time.
   if v_to = v_settled
      and v_last.sealed_at > corral.now() - make_interval(secs => (select audit_seal_seconds from corral.settings)) then
     return 0;

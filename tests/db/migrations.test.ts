@@ -60,3 +60,15 @@ test("every SQLSTATE that SQL raises is in the table of errors", async () => {
   const codes = rows.map(({ sqlstate }) => toError({ code: sqlstate, message: "Refused" }));
   expect(codes.every((error) => error instanceof CorralError)).toBe(true);
 });
+
+test("every foreign key has an index, but those to rows that are never deleted", async () => {
+  const { rows } = await client.query(
+    `select c.conname as name from pg_constraint c
+      where c.contype = 'f' and c.connamespace in ('corral'::regnamespace, 'public'::regnamespace)
+        and not exists (
+          select from pg_index i
+           where i.indrelid = c.conrelid and (i.indkey::int2[])[0:cardinality(c.conkey) - 1] = c.conkey and i.indpred is null)
+      order by 1`,
+  );
+  expect(rows).toEqual([{ name: "agents_capability_id_fkey" }, { name: "jobs_requirement_id_fkey" }]);
+});

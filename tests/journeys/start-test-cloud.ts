@@ -10,6 +10,8 @@ export interface TestCloud extends Cloud {
   sql<T extends pg.QueryResultRow>(text: string, params?: unknown[]): Promise<T[]>;
   /** Names of the objects under a prefix of the bucket. */
   list(prefix: string): Promise<string[]>;
+  /** An object's content. */
+  read(object: string): Promise<string>;
   /** Puts an object into the bucket. */
   save(object: string, content: string): Promise<void>;
   /** What every part of the cloud has logged, a line each, with its part's name in front. */
@@ -30,6 +32,7 @@ export async function startTestCloud(options: Partial<Pick<CloudOptions, "openAd
     sql: async <T extends pg.QueryResultRow>(text: string, params: unknown[] = []) =>
       (await pool.query<T>(text, params)).rows,
     list: async (prefix) => (await bucket.getFiles({ prefix }))[0].map(({ name }) => name),
+    read: async (object) => (await bucket.file(object).download())[0].toString("utf8"),
     save: (object, content) => bucket.file(object).save(content),
     close: async () => {
       await pool.end();

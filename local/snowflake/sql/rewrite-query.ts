@@ -1,12 +1,13 @@
-import { type ColumnType, isTypeName } from "../column-type.ts";
-import { syntaxError, unknownFunction, unsupported } from "../snowflake-error.ts";
-import { castSql, typeIn } from "./cast.ts";
+import type { ColumnType } from "../column-type.ts";
+import { syntaxError, unsupported } from "../snowflake-error.ts";
+import { typeIn } from "./cast.ts";
 import { Cursor } from "./cursor.ts";
-import { datePart, partSql } from "./date-parts.ts";
-import { type Argument, callSql, type FunctionContext, MOMENT_FUNCTIONS, ORDER_MARK } from "./functions.ts";
+import { endsOperand } from "./ends-operand.ts";
+import { type Argument, callSql, type FunctionContext } from "./functions.ts";
 import { duckName, quoteText } from "./identifiers.ts";
-import { AFTER_OPERAND, CLAUSES, IN_WINDOW, RESERVED } from "./keywords.ts";
+import { AFTER_OPERAND, BARE_FUNCTIONS, CLAUSES, IN_WINDOW, RESERVED } from "./keywords.ts";
 import { assemble, operand, type Piece, word } from "./pieces.ts";
+import { castPiece, rewriteCall } from "./rewrite-call.ts";
 import { rewriteFactor } from "./rewrite-factor.ts";
 import { type Group, isGroup, isSymbol, isWord, type Node, splitAtCommas } from "./token-tree.ts";
 import { placeOf } from "./tokenize.ts";
@@ -29,9 +30,6 @@ export interface Scope extends FunctionContext {
 }
 
 const PREFIXED = new Set(["DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ"]);
-const BARE_FUNCTIONS = new Set(
-  "CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER LOCALTIME LOCALTIMESTAMP".split(" "),
-);
 const JOINS = new Set(["JOIN"]);
 
 /** Translates a query, or an expression, from Snowflake's dialect to DuckDB's. */
@@ -247,7 +245,7 @@ class Rewriter {
       const node = this.#peek();
       if (isSymbol(node, "::")) {
         this.#at += 1;
-        piece = this.#cast(piece.sql, this.#type(), false);
+        piece = castPiece(piece.sql, this.#type(), false);
       } else if (isGroup(node, "[")) {
         this.#at += 1;
         piece = operand(`sf_get(${piece.sql}, ${rewrite(node.items, this.#scope)})`);
@@ -280,11 +278,6 @@ class Rewriter {
     const type = typeIn(cursor, this.#scope);
     this.#at += cursor.at;
     return type;
-  }
-
-  #cast(value: string, type: ColumnType, attempt: boolean): Piece {
-    const sql = castSql(value, type);
-    return operand(attempt ? `TRY(${sql})` : sql, type.kind.startsWith("timestamp") || type.kind === "date");
   }
 
   #primary(): Piece {
@@ -340,7 +333,7 @@ class Rewriter {
     if (PREFIXED.has(text) && next?.kind === "string") {
       const type = typeIn(new Cursor(this.#scope.sql, [{ kind: "word", text, at: 0, end: 0 }]), this.#scope);
       this.#at += 2;
-      return this.#cast(quoteText(next.text), type, false);
+      return castPiece(quoteText(next.text), type, false);
     }
     if (isGroup(next)) {
       this.#at += 2;
@@ -386,81 +379,12 @@ class Rewriter {
     return operand(`CASE ${assemble(body)} END`, false);
   }
 
+  /** A call, and what stands after it and belongs to it. */
   #call(name: string, group: Group): Piece {
-    if (name === "CAST" || name === "TRY_CAST") {
-      const as = group.items.findLastIndex((node) => isWord(node, "AS"));
-      const type = typeIn(new Cursor(this.#scope.sql, group.items.slice(as + 1)), this.#scope);
-      return this.#cast(rewrite(group.items.slice(0, as), this.#scope), type, name === "TRY_CAST");
-    }
-    const from = group.items.findIndex((node) => isWord(node, "FROM", "IN"));
-    if (name === "EXTRACT" && from > 0) {
-      const unit = group.items[0];
-      const value = rewrite(group.items.slice(from + 1), this.#scope);
-      return operand(partSql(datePart(unit?.kind === "group" ? "" : (unit?.text ?? "")), value));
-    }
-    const divided =
-      name === "POSITION" && from > 0
-        ? [group.items.slice(0, from), group.items.slice(from + 1)]
-        : splitAtCommas(isWord(group.items[0], "DISTINCT") ? group.items.slice(1) : group.items);
-    const args: Argument[] = divided.map((nodes) => ({ nodes, sql: this.#argument(nodes) }));
-    const called = callSql(name, args, this.#scope);
-    if (called === undefined) throw unknownFunction(name);
-    let sql = called.includes(ORDER_MARK) ? called.replace(ORDER_MARK, this.#order()) : called;
-    if (isWord(group.items[0], "DISTINCT")) sql = sql.replace("(", "(DISTINCT ");
-    return operand(
-      `${sql}${this.#windows()}`,
-      MOMENT_FUNCTIONS.has(name) ||
-        (["MIN", "MAX", "COALESCE", "NVL"].includes(name) && args.some((one) => this.#isMoment(one.nodes))),
-    );
+    const { piece, taken } = rewriteCall(name, group, this.#nodes.slice(this.#at), this.#scope);
+    this.#at += taken;
+    return piece;
   }
-
-  #isMoment(nodes: Node[]): boolean {
-    return nodes.some(
-      (node) => (node.kind === "word" || node.kind === "quoted") && this.#scope.momentColumns.has(node.text),
-    );
-  }
-
-  #argument(nodes: Node[]): string {
-    if (nodes.length === 1 && isSymbol(nodes[0], "*")) return "*";
-    const word = nodes.length === 1 && nodes[0]?.kind === "word" ? nodes[0].text : undefined;
-    if (word !== undefined && !RESERVED.has(word) && !BARE_FUNCTIONS.has(word)) return duckName(word);
-    return rewrite(nodes, this.#scope);
-  }
-
-  /** WITHIN GROUP (ORDER BY …) of LISTAGG and ARRAY_AGG stands inside of DuckDB's call. */
-  #order(): string {
-    const group = this.#peek(2);
-    if (!isWord(this.#peek(), "WITHIN") || !isWord(this.#peek(1), "GROUP") || !isGroup(group)) return "";
-    this.#at += 3;
-    return ` ${rewrite(group.items, this.#scope)}`;
-  }
-
-  /** WITHIN GROUP, IGNORE NULLS, FILTER and OVER belong to the call before them. */
-  #windows(): string {
-    let sql = "";
-    for (;;) {
-      const [first, second, third] = [this.#peek(), this.#peek(1), this.#peek(2)];
-      if (isWord(first, "WITHIN") && isWord(second, "GROUP") && isGroup(third)) {
-        sql += ` WITHIN GROUP (${rewrite(third.items, this.#scope)})`;
-        this.#at += 3;
-      } else if (isWord(first, "IGNORE", "RESPECT") && isWord(second, "NULLS")) {
-        this.#at += 2;
-        sql += ` ${isWord(first, "IGNORE") ? "IGNORE" : "RESPECT"} NULLS`;
-      } else if (isWord(first, "OVER", "FILTER") && isGroup(second)) {
-        sql += ` ${isWord(first, "OVER") ? "OVER" : "FILTER"} (${rewrite(second.items, this.#scope)})`;
-        this.#at += 2;
-      } else return sql;
-    }
-  }
-}
-
-/** Whether a value may end with a node, so that a name after it is an alias. */
-export function endsOperand(node: Node | undefined): boolean {
-  if (node === undefined) return false;
-  if (node.kind === "symbol") return node.text === "*";
-  if (node.kind === "word")
-    return !RESERVED.has(node.text) || ["NULL", "TRUE", "FALSE"].includes(node.text) || isTypeName(node.text);
-  return true;
 }
 
 /** `'1 day, 2 hours'` and `'1d'` as DuckDB reads them. */

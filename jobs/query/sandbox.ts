@@ -1,0 +1,139 @@
+import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from "@duckdb/node-api";
+import type { Json } from "../../shared/db/database.types.ts";
+import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
+import { bindParameters } from "./bind-parameters.ts";
+import type { KnownTable } from "./explain-error.ts";
+import { judgeQuery, type TableReference } from "./judge-query.ts";
+import type { GrantedTable } from "./messages.ts";
+import { QueryFailure } from "./query-failure.ts";
+
+export interface Attachment extends GrantedTable {
+  /** The snapshot's file. */
+  file: string;
+  /** The schemas that the query looks for the table in. */
+  schemas: string[];
+}
+
+export interface SandboxLimits {
+  memoryMb: number;
+  threads: number;
+}
+
+/** A text longer than this is no query that somebody wrote. */
+const MAX_SQL_BYTES = 1024 * 1024;
+
+/** What holds from the start. */
+const FIRST_SETTINGS = {
+  autoinstall_known_extensions: "false",
+  autoload_known_extensions: "false",
+  allow_community_extensions: "false",
+  allow_unsigned_extensions: "false",
+  allow_persistent_secrets: "false",
+  temp_directory: "",
+  TimeZone: "UTC",
+};
+
+/** What holds from when the tables are attached, in this order. */
+const LAST_SETTINGS = {
+  enable_external_access: "false",
+  // Without it an attached file's own path would stay readable.
+  disabled_filesystems: "LocalFileSystem",
+  lock_configuration: "true",
+};
+
+/** A DuckDB in memory for one query, which can reach nothing but the tables that are attached to it. */
+export class Sandbox {
+  readonly #connection: DuckDBConnection;
+
+  private constructor(connection: DuckDBConnection) {
+    this.#connection = connection;
+  }
+
+  static async open(): Promise<Sandbox> {
+    const instance = await DuckDBInstance.create(":memory:", { threads: "1" });
+    const sandbox = new Sandbox(await instance.connect());
+    await sandbox.#configure(FIRST_SETTINGS);
+    // The parser and the serializer are paged in before somebody waits for them.
+    await sandbox.#serialize("SELECT 1");
+    return sandbox;
+  }
+
+  /** The granted tables that the query reads; a `QueryFailure` if it may not run. */
+  async judge(sql: string, grants: readonly GrantedTable[]): Promise<TableReference[]> {
+    const bytes = Buffer.byteLength(sql);
+    if (bytes > MAX_SQL_BYTES)
+      throw new QueryFailure("sql_error", `The SQL is ${bytes} bytes long, which is more than ${MAX_SQL_BYTES}.`);
+    if (sql.includes("\0")) throw new QueryFailure("sql_error", "The SQL has a zero byte in it.");
+    // Nothing else may look at it before: DuckDB reads files for IMPORT, and expands a PRAGMA, when it merely parses them.
+    return judgeQuery(sql, await this.#serialize(sql), grants);
+  }
+
+  /** Attaches the tables and shuts everything else out; throws unless that can be seen to hold. */
+  async close(attachments: readonly Attachment[], { memoryMb, threads }: SandboxLimits): Promise<void> {
+    const attach = attachments.flatMap((attachment, index) => attachSql(attachment, aliasOf(index)));
+    if (attach.length > 0) await this.#connection.run(attach.join(";"));
+    await this.#configure({ memory_limit: `${memoryMb}MB`, threads: String(threads), ...LAST_SETTINGS });
+    await this.#verify({ ...FIRST_SETTINGS, ...LAST_SETTINGS, threads: String(threads) });
+  }
+
+  /** Runs the SQL, as it was written; the rows come when they are read. */
+  async run(sql: string, parameters: Json): Promise<DuckDBResult> {
+    const statement = await this.#connection.prepare(sql);
+    bindParameters(statement, parameters);
+    return statement.stream();
+  }
+
+  /** An attached table as its readers know it. */
+  describe({ schema, table, file }: Attachment, index: number): KnownTable {
+    const alias = aliasOf(index);
+    return {
+      name: `${schema}.${table}`,
+      secrets: [`${alias}.main.data`, alias, file],
+      listColumns: async () => {
+        const reader = await this.#connection.runAndReadAll(`DESCRIBE ${alias}.main.data`);
+        return reader.getRows().map(([name]) => String(name));
+      },
+    };
+  }
+
+  async #serialize(sql: string): Promise<string> {
+    const reader = await this.#connection.runAndReadAll("SELECT json_serialize_sql($1::VARCHAR)", [sql]);
+    return String(reader.getRows()[0]?.[0]);
+  }
+
+  async #configure(settings: Record<string, string>): Promise<void> {
+    const set = Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
+    await this.#connection.run(set.join(";"));
+  }
+
+  async #verify(settings: Record<string, string>): Promise<void> {
+    const names = Object.keys(settings);
+    const reader = await this.#connection.runAndReadAll(
+      `SELECT name, value FROM duckdb_settings() WHERE name IN (${names.map(quoteText).join(", ")})`,
+    );
+    const actual = new Map(reader.getRows().map(([name, value]) => [String(name), String(value)]));
+    for (const [name, value] of Object.entries(settings))
+      if (actual.get(name) !== value && name !== "disabled_filesystems")
+        throw new Error(`The sandbox is open: ${name} is ${actual.get(name)}`);
+    // disabled_filesystems does not tell its value: whether it holds is seen by trying.
+    const leak = await this.#connection.run("SELECT 1 FROM glob('/')").then(
+      () => "the disk can be read",
+      (error: Error) => (error.message.startsWith("Permission Error") ? undefined : error.message),
+    );
+    if (leak !== undefined) throw new Error(`The sandbox is open: ${leak}`);
+  }
+}
+
+function aliasOf(index: number): string {
+  return `snapshot_${index}`;
+}
+
+function attachSql({ file, table, schemas }: Attachment, alias: string): string[] {
+  return [
+    `ATTACH ${quoteText(file)} AS ${alias} (TYPE duckdb, READ_ONLY)`,
+    ...schemas.flatMap((schema) => [
+      `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`,
+      `CREATE VIEW ${quoteName(schema)}.${quoteName(table)} AS FROM ${alias}.main.data`,
+    ]),
+  ];
+}

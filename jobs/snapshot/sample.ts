@@ -1,0 +1,138 @@
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBValue } from "@duckdb/node-api";
+import { interruptible } from "./ask-duckdb.ts";
+import { numberedRows } from "./numbered-rows.ts";
+import { quoteName } from "./quote-sql.ts";
+import type { SnapshotColumn } from "./snapshot-column.ts";
+import { type Cell, toCell } from "./to-cell.ts";
+
+/** sample.json: rows that are served without any engine. */
+export interface Sample {
+  version: string;
+  columns: { name: string; type: string }[];
+  total_rows: number;
+  first: Cell[][];
+  /** Uniform, without repetition, in random order: any number of them from the start is a uniform sample. */
+  random: Cell[][];
+  /** Whether rows are missing that would have made the file too large. */
+  is_first_cut: boolean;
+  is_random_cut: boolean;
+  /** The same seed draws the same rows from the same table. */
+  seed: number;
+}
+
+export interface SampleOptions {
+  connection: DuckDBConnection;
+  version: string;
+  columns: SnapshotColumn[];
+  totalRows: number;
+  seed: number;
+  signal: AbortSignal;
+}
+
+const FIRST_ROWS = 1000;
+const RANDOM_ROWS = 10_000;
+const MAX_BYTES = 8 * 1024 * 1024;
+const FIRST_BYTES = MAX_BYTES / 4;
+
+/** Takes a snapshot's sample, which is at most 8 MiB of JSON. */
+export async function takeSample(options: SampleOptions): Promise<Sample> {
+  const { version, columns, totalRows, seed } = options;
+  const empty = { version, columns: columns.map(({ name, type }) => ({ name, type })), total_rows: totalRows };
+  const head = { ...empty, first: [], random: [], is_first_cut: false, is_random_cut: false, seed };
+  const room = MAX_BYTES - jsonBytes(head);
+  const first = new RowBudget(Math.min(FIRST_BYTES, room));
+  await readRows(options, firstSql(columns), (rank, row) => first.offer(rank, row));
+  const random = new RowBudget(room - first.bytes);
+  await readRows(options, randomSql(columns, seed), (rank, row) => random.offer(rank, row));
+  return {
+    ...head,
+    first: first.rows(),
+    random: random.rows(),
+    is_first_cut: first.isCut,
+    is_random_cut: random.isCut,
+  };
+}
+
+function firstSql(columns: SnapshotColumn[]): string {
+  return `SELECT row_number() OVER () - 1, * FROM (SELECT ${listNames(columns)} FROM data LIMIT ${FIRST_ROWS})`;
+}
+
+/** Rows are drawn by their number alone, then fetched: a sort of whole rows would hold them all. */
+function randomSql(columns: SnapshotColumn[], seed: number): string {
+  const [numbered, id] = numberedRows(
+    "data",
+    columns.map(({ name }) => name),
+  );
+  const drawn = `SELECT ${id} AS id FROM ${numbered} ORDER BY hash(${id}, ${seed}::BIGINT), ${id} LIMIT ${RANDOM_ROWS}`;
+  return `WITH drawn AS MATERIALIZED (SELECT id AS drawn_id, row_number() OVER () - 1 AS drawn_rank FROM (${drawn}))
+    SELECT drawn_rank, ${columns.map(({ name }) => `rows.${quoteName(name)}`).join(", ")}
+    FROM ${numbered} AS rows JOIN drawn ON rows.${id} = drawn_id`;
+}
+
+function listNames(columns: SnapshotColumn[]): string {
+  return columns.map(({ name }) => quoteName(name)).join(", ");
+}
+
+/** Offers rows by their rank; a row is made only when it is wanted. */
+async function readRows(
+  { connection, signal }: SampleOptions,
+  sql: string,
+  offer: (rank: number, row: () => Cell[]) => void,
+): Promise<void> {
+  await interruptible(connection, signal, async () => {
+    const result = await connection.stream(sql);
+    for await (const chunk of result) {
+      for (let at = 0; at < chunk.rowCount; at++) offer(rankOf(chunk, at), () => cellsOf(chunk.getRowValues(at)));
+      signal.throwIfAborted();
+    }
+  });
+}
+
+function rankOf(chunk: DuckDBDataChunk, at: number): number {
+  return Number(chunk.getColumnVector(0).getItem(at));
+}
+
+function cellsOf([, ...values]: DuckDBValue[]): Cell[] {
+  return values.map(toCell);
+}
+
+const jsonBytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+
+/** Keeps the rows of lowest rank that fit together into so many bytes, in whichever order they come. */
+class RowBudget {
+  readonly #limit: number;
+  readonly #kept = new Map<number, { row: Cell[]; bytes: number }>();
+  #highest = -1;
+  /** Rows of this rank and above have no place. */
+  #cutoff = Number.POSITIVE_INFINITY;
+  bytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get isCut(): boolean {
+    return Number.isFinite(this.#cutoff);
+  }
+
+  offer(rank: number, make: () => Cell[]): void {
+    if (rank >= this.#cutoff) return;
+    const row = make();
+    const bytes = jsonBytes(row) + 1;
+    this.#kept.set(rank, { row, bytes });
+    this.#highest = Math.max(this.#highest, rank);
+    this.bytes += bytes;
+    while (this.bytes > this.#limit) this.#drop();
+  }
+
+  rows(): Cell[][] {
+    return [...this.#kept].sort(([one], [other]) => one - other).map(([, { row }]) => row);
+  }
+
+  #drop(): void {
+    while (!this.#kept.has(this.#highest)) this.#highest--;
+    this.bytes -= this.#kept.get(this.#highest)?.bytes ?? 0;
+    this.#kept.delete(this.#highest);
+    this.#cutoff = this.#highest;
+  }
+}

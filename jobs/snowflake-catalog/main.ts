@@ -1,0 +1,3 @@
+import { launch } from "../launch.ts";
+
+await launch("snowflake-catalog", () => import("./start.ts"));

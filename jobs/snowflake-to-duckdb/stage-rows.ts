@@ -1,0 +1,147 @@
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
+import type { Cell, SnowflakeSession } from "../snowflake/connect-snowflake.ts";
+import { readSql, type StagedColumn } from "../snowflake/sql.ts";
+import type { StagedRows, StageOptions } from "./staged-rows.ts";
+
+export interface StageByRowsOptions extends StageOptions {
+  session: SnowflakeSession;
+  connection: DuckDBConnection;
+  /** How many rows go into a file, unless its bytes are many. */
+  batchRows: number;
+}
+
+const BATCH_BYTES = 64 * 1024 ** 2;
+const BLOCK_CHARS = 256 * 1024;
+
+/**
+ * Brings rows through the driver into Parquet files like those that Snowflake unloads, with memory for one batch's way:
+ * each is written as newline-delimited JSON, which DuckDB reads faster than anything else that Node can write.
+ */
+export async function stageByRows(options: StageByRowsOptions): Promise<StagedRows> {
+  const { session, relation, columns, dir, name, batchRows, signal, onRows, onBytes } = options;
+  const staged: StagedRows = { files: [], rows: 0, bytes: 0 };
+  let batch: Batch | undefined;
+  let batches = 0;
+  let converting: Promise<void> = Promise.resolve();
+
+  async function convert(done: Batch): Promise<void> {
+    const { rows, bytes, longest } = await done.finish();
+    // One at a time: the next batch is written meanwhile.
+    await converting;
+    const file = done.path.replace(/\.json$/, ".parquet");
+    converting = toParquet(options, done.path, file, longest).then(() => {
+      staged.files.push(file);
+      staged.rows += rows;
+      staged.bytes += bytes;
+    });
+    // Awaited with the next batch; until then nobody listens.
+    converting.catch(() => undefined);
+  }
+
+  try {
+    const heads = columns.map((_, at) => `${at === 0 ? "{" : ","}"${at}":`);
+    for await (const row of session.stream(readSql(relation, columns, true), "read the rows")) {
+      batch ??= new Batch(join(dir, `${name}-${batches++}.json`));
+      const wait = batch.add(toLine(heads, row));
+      if (wait !== undefined) {
+        await wait;
+        signal.throwIfAborted();
+      }
+      if (batch.rows < batchRows && batch.bytes < BATCH_BYTES) continue;
+      onRows(batch.rows);
+      onBytes(batch.bytes);
+      const full = batch;
+      batch = undefined;
+      await convert(full);
+    }
+    if (batch !== undefined) {
+      onRows(batch.rows);
+      onBytes(batch.bytes);
+      const last = batch;
+      batch = undefined;
+      await convert(last);
+    }
+    await converting;
+    return staged;
+  } finally {
+    await batch?.finish();
+    await converting.catch(() => undefined);
+  }
+}
+
+function toLine(heads: string[], row: Cell[]): string {
+  let line = "";
+  for (let at = 0; at < heads.length; at++) {
+    const cell = row[at] ?? null;
+    line += heads[at] + (typeof cell === "string" ? JSON.stringify(cell) : String(cell));
+  }
+  return `${line}}\n`;
+}
+
+/** A file of rows that are written one by one. */
+class Batch {
+  readonly path: string;
+  readonly #stream;
+  rows = 0;
+  bytes = 0;
+  #block = "";
+  #longest = 0;
+  #failure: unknown;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#stream = createWriteStream(path);
+    this.#stream.on("error", (error) => {
+      this.#failure = error;
+    });
+  }
+
+  /** Resolves when more may come; undefined when it may at once. */
+  add(line: string): Promise<unknown> | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.rows++;
+    this.bytes += line.length;
+    if (line.length > this.#longest) this.#longest = line.length;
+    this.#block += line;
+    if (this.#block.length < BLOCK_CHARS) return undefined;
+    const block = this.#block;
+    this.#block = "";
+    return this.#stream.write(block) ? undefined : once(this.#stream, "drain");
+  }
+
+  async finish(): Promise<{ rows: number; bytes: number; longest: number }> {
+    if (!this.#stream.closed) {
+      this.#stream.end(this.#block);
+      await once(this.#stream, "close");
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return { rows: this.rows, bytes: this.bytes, longest: this.#longest };
+  }
+}
+
+/** The reader's buffers are twice as large as the longest object that it is told of, which are characters of up to 3 bytes. */
+const MIN_OBJECT_BYTES = 1024 ** 2;
+
+async function toParquet(
+  { connection, columns }: StageByRowsOptions,
+  from: string,
+  to: string,
+  longest: number,
+): Promise<void> {
+  const fields = columns.map((_, at) => `'${at}': 'VARCHAR'`).join(", ");
+  const values = columns.map((column, at) => `${typedSql(column, quoteName(String(at)))} AS ${quoteName(column.name)}`);
+  const size = Math.max(MIN_OBJECT_BYTES, longest * 3 + 16);
+  await connection.run(`COPY (SELECT ${values.join(", ")} FROM read_json(${quoteText(from)},
+    format = 'newline_delimited', columns = {${fields}}, maximum_object_size = ${size}))
+    TO ${quoteText(to)} (FORMAT parquet, COMPRESSION snappy)`);
+  await rm(from);
+}
+
+function typedSql({ type }: StagedColumn, value: string): string {
+  return type === "BLOB" ? `unhex(${value})` : `${value}::${type}`;
+}

@@ -1,0 +1,85 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openDuckdb } from "../../../jobs/snapshot/open-duckdb.ts";
+import { quoteText } from "../../../jobs/snapshot/quote-sql.ts";
+import { type QueryScene, startQueryScene } from "./start-query-scene.ts";
+
+let scene: QueryScene;
+beforeAll(async () => {
+  scene = await startQueryScene();
+});
+afterAll(() => scene?.close());
+
+/** What a Parquet file holds: its columns with their types, and the rows as DuckDB's own text. */
+async function readParquet(object: string) {
+  const path = join(scene.scratchDir, "read.parquet");
+  await scene.bucket.file(object).download({ destination: path });
+  const duckdb = await openDuckdb({ path: null, scratchDir: scene.scratchDir, memoryMb: 256, threads: 1 });
+  try {
+    const types = await duckdb.connection.runAndReadAll(`DESCRIBE FROM read_parquet(${quoteText(path)})`);
+    const rows = await duckdb.connection.runAndReadAll(
+      `SELECT COLUMNS(*)::VARCHAR FROM read_parquet(${quoteText(path)})`,
+    );
+    return { types: types.getRows().map((row) => row[1]), rows: rows.getRows() };
+  } finally {
+    await duckdb.close();
+    await rm(path);
+  }
+}
+
+test.each([
+  ["true", "BOOLEAN", "true"],
+  ["(-128)::TINYINT", "TINYINT", "-128"],
+  ["18446744073709551615::UBIGINT", "UBIGINT", "18446744073709551615"],
+  ["(-9223372036854775808)::BIGINT", "BIGINT", "-9223372036854775808"],
+  ["sum(9223372036854775807::BIGINT)", "DECIMAL(38,0)", "9223372036854775807"],
+  [
+    "12345678901234567890123456.789012345678::DECIMAL(38,12)",
+    "DECIMAL(38,12)",
+    "12345678901234567890123456.789012345678",
+  ],
+  ["0.1::DOUBLE + 0.2::DOUBLE", "DOUBLE", "0.30000000000000004"],
+  ["'nan'::DOUBLE", "DOUBLE", "nan"],
+  ["'-inf'::FLOAT", "FLOAT", "-inf"],
+  ["5e-324::DOUBLE", "DOUBLE", "5e-324"],
+  ["0.1::FLOAT", "FLOAT", "0.1"],
+  ["DATE '9999-12-31'", "DATE", "9999-12-31"],
+  ["DATE '0044-03-15 (BC)'", "DATE", "0044-03-15 (BC)"],
+  ["TIME '23:59:59.999999'", "TIME", "23:59:59.999999"],
+  ["TIMESTAMP '1969-12-31 23:59:59.999999'", "TIMESTAMP", "1969-12-31 23:59:59.999999"],
+  ["'2262-04-11 23:47:16.854775806'::TIMESTAMP_NS", "TIMESTAMP_NS", "2262-04-11 23:47:16.854775806"],
+  ["TIMESTAMPTZ '2001-01-01 00:00:00+05:30'", "TIMESTAMP WITH TIME ZONE", "2000-12-31 18:30:00+00"],
+  ["'00112233-4455-6677-8899-aabbccddeeff'::UUID", "UUID", "00112233-4455-6677-8899-aabbccddeeff"],
+  ["'\\x00\\xFFa'::BLOB", "BLOB", "\\x00\\xFFa"],
+  ["'ünï \u0001 \"quoted\"\n\\'", "VARCHAR", 'ünï \u0001 "quoted"\n\\'],
+  ["''", "VARCHAR", ""],
+  ["'NULL'", "VARCHAR", "NULL"],
+  ["NULL::INTEGER", "INTEGER", null],
+  ["'{\"a\": 1}'::JSON", "JSON", '{"a": 1}'],
+  ["[1, NULL]", "VARCHAR", "[1,null]"],
+  ["{'a': 1, 'b': ['x']}", "VARCHAR", '{"a":1,"b":["x"]}'],
+  ["INTERVAL 3 DAY", "VARCHAR", "3 days"],
+  ["'b'::ENUM ('a', 'b')", "VARCHAR", "b"],
+])("Parquet holds %s as %s", async (expression, type, text) => {
+  const { object } = await scene.run({ sql: `SELECT ${expression} AS v`, format: "parquet" });
+  expect(await readParquet(object)).toEqual({ types: [type], rows: [[text]] });
+});
+
+test("an empty result is a Parquet file with its columns", async () => {
+  const { object, rowCount } = await scene.run({ sql: "SELECT 1 AS a, 'x' AS b WHERE false", format: "parquet" });
+  expect([rowCount, await readParquet(object)]).toEqual([0, { types: ["INTEGER", "VARCHAR"], rows: [] }]);
+});
+
+test("a number that Parquet cannot hold is told, with what to do", async () => {
+  const sql = "SELECT 170141183460469231731687303715884105727::HUGEINT AS big";
+  await expect(scene.run({ sql, format: "parquet" })).rejects.toMatchObject({
+    code: "sql_error",
+    message: expect.stringContaining("Cast its column to VARCHAR or DOUBLE"),
+  });
+});
+
+test("a row of many megabytes fits", async () => {
+  const { object } = await scene.run({ sql: "SELECT repeat('x', 20000000) AS t", format: "parquet" });
+  expect((await readParquet(object)).rows[0]?.[0]).toHaveLength(20000000);
+});
