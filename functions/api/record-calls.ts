@@ -36,10 +36,10 @@ export function recordCalls({ db, log, ...options }: RecordOptions) {
       path: (pathname + search).slice(0, MAX_PATH),
       requestId: c.var.requestId,
       isAdminOnly: isAdminOnly(c.req.path),
+      isPublic: isPublic(c.req.path),
     });
     c.set("call", toCall(admitted));
-    const isWelcome = admitted.outcome !== "rate_limited" && isPublic(c.req.path);
-    if (admitted.outcome === "admitted" || isWelcome) await next();
+    if (admitted.outcome === "admitted") await next();
     else c.res = respondError(toRefusal(admitted, credentials), c);
     log({
       call: admitted.callId,

@@ -32,8 +32,18 @@ function nextCommand<A extends Command["ask"]>(ask: A): Extract<Command, { ask: 
   return command;
 }
 
+/** An orderly exit would wait for DuckDB, which may be busy for hours. */
+function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
 function send(bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(REPORTS, bytes, at);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(REPORTS, bytes, at);
+  } catch {
+    // Nobody reads any more.
+    die();
+  }
 }
 
 function tell(report: Report): void {
@@ -110,6 +120,6 @@ async function serve(): Promise<void> {
 
 const runner = process.ppid;
 // A runner that was killed leaves nobody to end what runs too long.
-setInterval(() => process.ppid !== runner && process.exit(1), PARENT_CHECK_MS).unref();
+setInterval(() => process.ppid !== runner && die(), PARENT_CHECK_MS).unref();
 await serve();
 process.exit(0);

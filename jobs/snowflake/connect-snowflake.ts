@@ -2,7 +2,7 @@ import { once } from "node:events";
 import snowflake from "snowflake-sdk";
 import { z } from "zod";
 import type { Credentials, SnowflakeEnv } from "./snowflake-env.ts";
-import { toSnowflakeFailure } from "./snowflake-failure.ts";
+import { toLoginFailure, toSnowflakeFailure } from "./snowflake-failure.ts";
 import { sessionSql } from "./sql.ts";
 
 // Its log is a file in the working directory, and holds statements.
@@ -41,7 +41,7 @@ const LOGIN_RETRIES = 3;
 /** Logs in. What is typed into SQL is the same for every account: time zone, formats and types are set, not assumed. */
 export async function connectSnowflake(options: SnowflakeOptions): Promise<SnowflakeSession> {
   const { env, credentials, tag, signal } = options;
-  const connection = snowflake.createConnection({
+  const connection = openConnection({
     account: env.SNOWFLAKE_ACCOUNT,
     database: env.SNOWFLAKE_DATABASE,
     application: APPLICATION,
@@ -63,6 +63,15 @@ export async function connectSnowflake(options: SnowflakeOptions): Promise<Snowf
   } catch (error) {
     await session.close();
     throw error;
+  }
+}
+
+/** The driver looks at what it is given before it asks anybody: a key, for one, may be none. */
+function openConnection(options: snowflake.ConnectionOptions): snowflake.Connection {
+  try {
+    return snowflake.createConnection(options);
+  } catch (error) {
+    throw toLoginFailure(error);
   }
 }
 
@@ -92,7 +101,9 @@ class Session implements SnowflakeSession {
 
   async connect(): Promise<void> {
     this.#signal.throwIfAborted();
-    await this.#settle("let the job in", (done) => this.#connection.connect((error) => done(error, undefined)));
+    await settle((done) => this.#connection.connect((error) => done(error, undefined))).catch((error) => {
+      throw toLoginFailure(error);
+    });
   }
 
   async rows<T>(sql: string, row: z.ZodType<T>, doing: string): Promise<T[]> {
@@ -130,7 +141,7 @@ class Session implements SnowflakeSession {
 
   /** Ends the session; one that has ended already, or cannot be told, ends by itself. */
   async close(): Promise<void> {
-    await new Promise<void>((resolve) => this.#connection.destroy(() => resolve()));
+    await orLate((done) => this.#connection.destroy(() => done()));
   }
 
   #all(sql: string, rowMode: "array" | "object", doing: string): Promise<unknown[]> {
@@ -157,7 +168,7 @@ class Session implements SnowflakeSession {
       () => undefined,
     );
     try {
-      const ended = this.#settle<T>(doing, (done) => {
+      const ended = settle<T>((done) => {
         statement = start(done);
       });
       ended.catch(() => undefined);
@@ -166,32 +177,40 @@ class Session implements SnowflakeSession {
     } catch (error) {
       // What a cancelled statement fails with is our own doing.
       this.#signal.throwIfAborted();
-      throw error;
+      throw toSnowflakeFailure(error, doing);
     } finally {
       aborted.abort();
     }
   }
+}
 
-  #settle<T>(doing: string, start: (done: Done<T>) => void): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      start((error, value) => {
-        if (error) reject(toSnowflakeFailure(error, doing));
-        else resolve(value);
-      });
+/** What a callback is called with, as a promise. */
+function settle<T>(start: (done: Done<T>) => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(error);
+      else resolve(value);
     });
-  }
+  });
 }
 
 type Done<T> = (error: unknown, value: T) => void;
 
-const CANCEL_MS = 2000;
-
-/** Asks Snowflake to stop a statement; not for long, since whoever told us to stop waits. */
+/** Asks Snowflake to stop a statement. */
 async function cancel(statement: snowflake.RowStatement | undefined): Promise<void> {
-  if (statement === undefined) return;
-  const answered = new Promise<void>((resolve) => statement.cancel(() => resolve()));
-  const late = new Promise<void>((resolve) => setTimeout(resolve, CANCEL_MS).unref());
-  await Promise.race([answered, late]);
+  if (statement !== undefined) await orLate((done) => statement.cancel(() => done()));
+}
+
+const PATIENCE_MS = 2000;
+
+/** Waits for what is only polite; not for long, since whoever told us to stop waits, and the driver asks many times. */
+async function orLate(ask: (done: () => void) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS);
+  });
+  await Promise.race([new Promise<void>((resolve) => ask(resolve)), late]);
+  clearTimeout(timer);
 }
 
 function abortError(signal: AbortSignal): Error {

@@ -32,7 +32,7 @@ export function toSnowflakeFailure(error: unknown, doing: string): unknown {
   if (UNAUTHORIZED.test(code))
     return new JobFailure("snowflake_unauthorized", `Snowflake does not let the job in: ${said}`, { cause: error });
   if (UNAVAILABLE.test(code))
-    return new JobFailure("snowflake_unavailable", `Snowflake does not answer (${code}).`, {
+    return new JobFailure("snowflake_unavailable", `Snowflake does not answer: ${said} (${code})`, {
       retryable: true,
       cause: error,
     });
@@ -41,4 +41,12 @@ export function toSnowflakeFailure(error: unknown, doing: string): unknown {
   if (isMissingObject(error))
     return new JobFailure("table_not_in_source", `Snowflake could not ${doing}: ${said}`, { cause: error });
   return new JobFailure("snowflake_error", `Snowflake could not ${doing}: ${said}`, { cause: error });
+}
+
+/** The same at login, where whatever is not Snowflake's silence is about who we say that we are. */
+export function toLoginFailure(error: unknown): JobFailure {
+  const failure = toSnowflakeFailure(error, "let the job in");
+  if (failure instanceof JobFailure && failure.code !== "snowflake_error") return failure;
+  const said = error instanceof Error ? error.message : String(error);
+  return new JobFailure("snowflake_unauthorized", `Cannot log in to Snowflake: ${said}`, { cause: error });
 }

@@ -11,6 +11,8 @@ export interface ArrivingCall extends Caller {
   path: string;
   requestId: string;
   isAdminOnly: boolean;
+  /** Whether it is for everybody, known or not. */
+  isPublic: boolean;
 }
 
 export type AdmittedCall = { callId: number } & (
@@ -31,6 +33,7 @@ export async function admitCall(db: Db, call: ArrivingCall): Promise<AdmittedCal
       p_path: call.path,
       p_request_id: call.requestId,
       p_admin_only: call.isAdminOnly,
+      p_public: call.isPublic,
     }),
   );
   const { outcome, call_id: callId, swarm, agent } = row;

@@ -2772,6 +2772,7 @@ export type Database = {
           p_agent_token?: string;
           p_method: string;
           p_path: string;
+          p_public?: boolean;
           p_request_id: string;
           p_swarm_token?: string;
           p_user?: string;

@@ -98,10 +98,12 @@ $$;
 create type corral.admission as enum ('admitted', 'unauthorized', 'forbidden', 'rate_limited');
 
 -- Lets a call to the data API in, or not, and puts it on record either way. p_swarm_token and p_agent_token are hex
--- SHA-256; the agent half may also be what an agent of the compute lane got when it registered in that swarm.
+-- SHA-256; the agent half may also be what an agent of the compute lane got when it registered in that swarm. A call to
+-- what is public is let in whoever makes it, and has no rights by that.
 create function public.admit_call(
   p_method text, p_path text, p_request_id text, p_admin_only boolean, p_swarm_token text default null,
-  p_agent_token text default null, p_user uuid default null, p_admin boolean default false
+  p_agent_token text default null, p_user uuid default null, p_admin boolean default false,
+  p_public boolean default false
 )
 returns table (
   outcome corral.admission, call_id bigint, is_admin boolean, swarm text, agent text, retry_after_seconds real
@@ -139,7 +141,7 @@ begin
     retry_after_seconds := corral.spend_call(coalesce('token ' || v_token, 'agent ' || agent), v_per_minute);
   end if;
   outcome := case
-    when is_admin then 'admitted'
+    when is_admin or p_public and retry_after_seconds = 0 then 'admitted'
     when agent is null and p_user is null then 'unauthorized'
     when p_admin_only or agent is null then 'forbidden'
     when retry_after_seconds > 0 then 'rate_limited'
@@ -160,7 +162,9 @@ create function corral.caller(p_call bigint) returns corral.audit
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_call corral.audit := (select a from corral.audit a where id = p_call and event = 'received' and status is null);
+  v_call corral.audit := (
+    select a from corral.audit a
+     where id = p_call and event = 'received' and status is null and (is_admin or swarm_id is not null));
 begin
   if v_call.id is null then
     raise exception 'No call % was let in.', p_call;

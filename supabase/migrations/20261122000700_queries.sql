@@ -76,21 +76,25 @@ begin
 end
 $$;
 
--- Starts a container for the queries that wait, unless there are enough; more of them, the longer the queue is.
+-- Starts a container for the queries that wait, unless there are enough; more of them, the longer the queue is. One that
+-- failed and waits for its next attempt is none that queries can wait for.
 create function corral.call_query_runners() returns void
 language plpgsql set search_path = ''
 as $$
 declare
   v_settings corral.settings := (select s from corral.settings s);
-  v_live int := (
-    select count(*) from corral.runs where kind = 'query' and state in ('queued', 'launching', 'running'));
+  v_live int;
+  v_able int;
   v_waiting int;
 begin
-  if v_live > 0 then
+  select count(*), count(*) filter (where state <> 'queued' or run_after <= corral.now())
+    into v_live, v_able
+    from corral.runs where kind = 'query' and state in ('queued', 'launching', 'running');
+  if v_able > 0 then
     select count(*) into v_waiting from (
       select from corral.queries where state = 'pending' limit v_settings.query_runners * v_settings.queries_per_runner) w;
   end if;
-  if v_live = 0 or v_live < v_settings.query_runners and v_waiting > v_live * v_settings.queries_per_runner then
+  if v_live < v_settings.query_runners and (v_able = 0 or v_waiting > v_able * v_settings.queries_per_runner) then
     perform corral.enqueue_run('query', 'runner-' || n)
        from generate_series(1, v_live + 1) n
       where corral.find_live_run('query', 'runner-' || n) is null

@@ -31,7 +31,8 @@ begin
   perform corral.forget_snapshots();
   delete from corral.queries
    where finished_at < corral.now() - make_interval(days => v_settings.query_retention_days);
-  delete from corral.artifacts where expires_at < corral.now();
+  delete from corral.artifacts
+   where expires_at < corral.now() or state = 'pending' and created_at < corral.now() - interval '1 day';
   delete from corral.syncs s
    where s.completed_at < corral.now() - make_interval(days => v_settings.run_retention_days)
      and not exists (select from corral.snapshots p where p.sync_id = s.id);

@@ -112,7 +112,7 @@ describe("the daily cleanup forgets", () => {
     ]);
   });
 
-  test("artifacts that have expired", async () => {
+  test("artifacts that have expired, and those whose content never came", async () => {
     const agent = await addDataAgent(db);
     const create = async () =>
       firstOf(
@@ -120,14 +120,17 @@ describe("the daily cleanup forgets", () => {
           await admitAgent(db, agent),
         ]),
       );
-    const [old, kept] = [await create(), await create()];
+    const [old, kept, empty] = [await create(), await create(), await create()];
+    await db.sql("update corral.artifacts set created_at = corral.now() - interval '25 hours' where id = $1", [
+      empty.artifact_id,
+    ]);
     await db.sql("update corral.artifacts set expires_at = corral.now() - interval '1 second' where id = $1", [
       old.artifact_id,
     ]);
     await cleanup();
-    const objects = [old.object, kept.object, "artifacts/1/stray"];
+    const objects = [old.object, kept.object, empty.object, "artifacts/1/stray"];
     const stray = await db.sql("select o from public.list_unreferenced_artifacts($1) o", [objects]);
-    expect(stray.map(({ o }) => o).toSorted()).toEqual([old.object, "artifacts/1/stray"].toSorted());
+    expect(stray.map(({ o }) => o).toSorted()).toEqual([old.object, empty.object, "artifacts/1/stray"].toSorted());
   });
 
   test("old syncs, but none whose snapshot is there and none that is under way", async () => {

@@ -34,6 +34,7 @@ export async function admit(
     user,
     isAdmin = false,
     isAdminOnly = false,
+    isPublic = false,
     path = "/data/tables",
     request = "req",
   }: {
@@ -42,12 +43,13 @@ export async function admit(
     user?: string;
     isAdmin?: boolean;
     isAdminOnly?: boolean;
+    isPublic?: boolean;
     path?: string;
     request?: string;
   } = {},
 ): Promise<Row & { call_id: string }> {
   return firstOf(
-    await db.sql<Row & { call_id: string }>("select * from public.admit_call('GET', $1, $2, $3, $4, $5, $6, $7)", [
+    await db.sql<Row & { call_id: string }>("select * from public.admit_call('GET', $1, $2, $3, $4, $5, $6, $7, $8)", [
       path,
       request,
       isAdminOnly,
@@ -55,6 +57,7 @@ export async function admit(
       agentToken && hashOf(agentToken),
       user,
       isAdmin,
+      isPublic,
     ]),
   );
 }

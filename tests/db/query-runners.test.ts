@@ -319,4 +319,22 @@ describe("the sweep", () => {
     await sweep();
     expect(await live()).toEqual([{ subject: "runner-1" }]);
   });
+
+  test("does not wait for a runner that failed and will be tried again later, but calls no more than there may be", async () => {
+    await submitQuery(db, agent);
+    const postpone = () =>
+      db.sql(
+        "update corral.runs set run_after = corral.now() + interval '15 minutes' where kind = 'query' and state = 'queued'",
+      );
+    const live = async () =>
+      (
+        await db.sql("select subject from corral.runs where kind = 'query' and finished_at is null order by subject")
+      ).map(({ subject }) => subject);
+    await postpone();
+    await sweep();
+    expect(await live()).toEqual(["runner-1", "runner-2"]);
+    await postpone();
+    await sweep();
+    expect(await live()).toEqual(["runner-1", "runner-2"]);
+  });
 });

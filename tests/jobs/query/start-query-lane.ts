@@ -91,6 +91,10 @@ export async function startQueryLane() {
 
     readQuery,
 
+    /** Resolves when a query runs. */
+    runningOf: (id: string) =>
+      vi.waitUntil(async () => (await readQuery(id)).state === "running", { timeout: 60_000, interval: 20 }),
+
     /** A query's row when it is over. */
     async endOf(id: string, patienceMs = 60_000): Promise<QueryRow> {
       const isOver = ({ state }: QueryRow) => state !== "pending" && state !== "running";

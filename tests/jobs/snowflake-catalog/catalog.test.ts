@@ -72,5 +72,9 @@ describe("the job snowflake-catalog", () => {
     };
     const { code, lines } = await look("PUBLIC", more);
     expect(code, lines.join("\n")).toBe(0);
+    for (const wrong of [{ SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: "wrong" }, { SNOWFLAKE_PRIVATE_KEY: "no key" }]) {
+      const { run } = await look("PUBLIC", { ...more, ...wrong });
+      expect(run).toMatchObject({ state: "failed", error_code: "snowflake_unauthorized" });
+    }
   });
 });
