@@ -6,8 +6,8 @@ import { nativeCrc32c } from "../native-crc32c.ts";
 import { persist } from "../persist.ts";
 import { controlRun } from "../run-control.ts";
 import { type JobContext, runJob } from "../run-job.ts";
+import { untilAborted } from "../until-aborted.ts";
 import { AggregateProgress, aggregateResults } from "./run.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 const PAGE_SIZE = 1000;
 

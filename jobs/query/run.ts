@@ -77,6 +77,8 @@ class Runner {
   readonly #running = new Map<string, { stop: AbortController; done: Promise<void> }>();
   readonly #watched: Promise<void>;
   readonly #stopped = new AbortController();
+  /** Whether it may have been given queries without hearing of them; those that it names as its own are all it has. */
+  #hasLostReplies = false;
 
   constructor(options: DrainOptions) {
     this.#options = options;
@@ -93,6 +95,7 @@ class Runner {
       return await this.#options.queue.claim(limit);
     } catch (error) {
       this.#options.log(`no queries can be claimed: ${error}`);
+      this.#hasLostReplies = true;
       return [];
     }
   }
@@ -146,7 +149,7 @@ class Runner {
     const { signal } = this.#stopped;
     const pause = new Pause({ shortMs: WATCH_MS, longMs: WATCH_MS });
     for (await pause.wait(signal, false); !signal.aborted; await pause.wait(signal, false)) {
-      if (this.#running.size === 0) continue;
+      if (this.#running.size === 0 && !this.#hasLostReplies) continue;
       const queries = await queue.watch([...this.#running.keys()]).catch((error) => {
         log(`queries cannot be watched: ${error}`);
         return [];

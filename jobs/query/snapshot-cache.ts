@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { QuerySnapshot } from "../../shared/db/query-task.ts";
-import { untilAborted } from "../aggregate/until-aborted.ts";
+import { untilAborted } from "../until-aborted.ts";
 import { ByteLedger } from "./byte-ledger.ts";
 
 export interface PinnedSnapshots {

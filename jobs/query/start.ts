@@ -36,8 +36,8 @@ const queryEnv = jobEnv.extend({
   QUERY_CONCURRENCY: count.default(availableParallelism()),
   /** How many processes wait for a query. */
   QUERY_WARM_CHILDREN: count.optional(),
-  /** What a query may have at most, whatever its token says. */
-  QUERY_MEMORY_MB: count.default(1024),
+  /** What a query may have at most, whatever its token says; as much as the settings give everybody. */
+  QUERY_MEMORY_MB: count.default(512),
   QUERY_THREADS: count.default(availableParallelism()),
   QUERY_CACHE_DIR: z.string().default(join(tmpdir(), "corral-query")),
   QUERY_CACHE_BYTES: count.default(20 * GIB),

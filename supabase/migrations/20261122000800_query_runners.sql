@@ -31,14 +31,22 @@ as $$
   returning q.id, q.sql, q.parameters, q.output_format, q.limits, q.attempt, q.snapshots
 $$;
 
--- Of the queries that a runner works on, those that it is to stop.
+-- Of the queries that a runner works on, those that it is to stop. What it was given more than ten seconds ago and does
+-- not name it never heard of: that goes back into the queue.
 create function public.watch_queries(p_run bigint, p_attempt int, p_queries uuid[]) returns setof uuid
-language sql stable security definer set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
-  select w.id from unnest(p_queries) w (id)
-   where not exists (
-     select from corral.queries q
-      where q.id = w.id and q.state = 'running' and q.run_id = p_run and q.run_attempt = p_attempt)
+begin
+  update corral.queries
+     set state = 'pending', run_id = null, run_attempt = null, attempt = attempt - 1, started_at = null
+   where state = 'running' and run_id = p_run and run_attempt = p_attempt and id <> all (p_queries)
+     and started_at < corral.now() - interval '10 seconds';
+  return query
+    select w.id from unnest(p_queries) w (id)
+     where not exists (
+       select from corral.queries q
+        where q.id = w.id and q.state = 'running' and q.run_id = p_run and q.run_attempt = p_attempt);
+end
 $$;
 
 -- Puts on record how a query ended, with its receipt.

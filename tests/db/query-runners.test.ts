@@ -203,6 +203,21 @@ describe("what a runner watches", () => {
     expect(await watch({ ...runner, attempt: 2 }, [mine])).toEqual([mine]);
     expect(await watch(await startRunner(db), [mine])).toEqual([mine]);
   });
+
+  test("and what it was given without hearing of it goes back into the queue", async () => {
+    const [lost, held] = [await submitQuery(db, agent), await submitQuery(db, agent)];
+    const runner = await startRunner(db);
+    expect(await claimQueries(db, runner)).toEqual([lost, held]);
+    expect(await watch(runner, [held])).toEqual([]);
+    expect(await queryOf(db, lost)).toMatchObject({ state: "running" });
+    await db.sql("update corral.queries set started_at = started_at - interval '11 seconds' where id = any ($1)", [
+      [lost, held],
+    ]);
+    expect(await watch(runner, [held])).toEqual([]);
+    expect(await queryOf(db, lost)).toMatchObject({ state: "pending", attempt: 0, run_id: null });
+    expect(await queryOf(db, held)).toMatchObject({ state: "running" });
+    expect(await watch(runner, [lost, held])).toEqual([lost]);
+  });
 });
 
 describe("giving queries back", () => {
