@@ -3,7 +3,7 @@ import { nativeCrc32c } from "../jobs/native-crc32c.ts";
 import { anchor, anchorObject, sealOf } from "../shared/audit/anchor-object.ts";
 import { openBucket } from "../shared/cloud/storage.ts";
 import { connectDb } from "../shared/db/connect-db.ts";
-import { listSeals, readSealedLines } from "../shared/db/seals.ts";
+import { getAuditRetention, listSeals, readSealedLines } from "../shared/db/seals.ts";
 import { verifyChain } from "./verify-chain.ts";
 
 const HELP = `Usage: npm run audit:verify -- [options]
@@ -53,17 +53,18 @@ const report = await verifyChain(
   {
     listSeals: (after) => listSeals(db, after),
     readLines: (seal, after) => readSealedLines(db, seal, after),
-    async readAnchor(seal) {
-      const file = bucket.file(anchorObject(seal));
-      const [exists] = await file.exists();
-      if (!exists) return undefined;
-      const [content] = await file.download();
-      return anchor.parse(JSON.parse(content.toString("utf8")));
-    },
     async listAnchors() {
       const [files] = await bucket.getFiles({ prefix: "audit/" });
-      return files.flatMap(({ name }) => sealOf(name) ?? []);
+      return files.flatMap(({ name, metadata }) => {
+        const seal = sealOf(name);
+        return seal === undefined ? [] : [{ seal, writtenAt: new Date(metadata.timeCreated ?? 0) }];
+      });
     },
+    async readAnchor(seal) {
+      const [content] = await bucket.file(anchorObject(seal)).download();
+      return anchor.parse(JSON.parse(content.toString("utf8")));
+    },
+    retentionDays: await getAuditRetention(db),
   },
   (seal) => void (process.stderr.isTTY && process.stderr.write(`\rseal ${seal.id} …`)),
 );

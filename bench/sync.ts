@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-import snowflake from "snowflake-sdk";
+import { parseArgs } from "node:util";
 import { z } from "zod";
+import { runSnowflake } from "../local/run-snowflake.ts";
 import { startThrowAwayCloud } from "../local/start-throw-away-cloud.ts";
 import { formatBytes, formatTable } from "../local/text-table.ts";
 import { startChild } from "./child.ts";
@@ -77,7 +77,7 @@ process.stdout.write(`${JSON.stringify({ bench: "sync", rounds, ...figures })}\n
 process.exit();
 
 async function measureSmall(admin: DataAdmin): Promise<void> {
-  await runSnowflake(`CREATE TABLE ${MILLION} AS SELECT * FROM FLIGHTS LIMIT 1000000`);
+  await runSnowflake(cloud.info, `CREATE TABLE ${MILLION} AS SELECT * FROM FLIGHTS LIMIT 1000000`);
   await admin.allow(MILLION);
   await admin.allow("FLIGHTS");
   const million = await measure(admin, MILLION);
@@ -114,6 +114,7 @@ async function measureSmall(admin: DataAdmin): Promise<void> {
 async function measureLarge(admin: DataAdmin): Promise<void> {
   const copies = Math.ceil(Number(values.rows) / 3_000_000);
   await runSnowflake(
+    cloud.info,
     `CREATE TABLE ${LARGE} AS SELECT f.* FROM FLIGHTS f, (SELECT 1 FROM AIRPORTS LIMIT ${copies}) c LIMIT ${values.rows}`,
   );
   await admin.allow(LARGE);
@@ -168,22 +169,4 @@ async function judgeLoad(name: string, { phases: spent }: Measured): Promise<voi
   verdicts.push(
     atLeast(`${name}: load phase against DuckDB's own copy from Parquet`, limit / (spent.loading ?? Number.NaN), 0.7),
   );
-}
-
-async function runSnowflake(sqlText: string): Promise<void> {
-  snowflake.configure({ logLevel: "OFF", additionalLogToConsole: false });
-  const { snowflake_url: accessUrl, snowflake: login } = cloud.info;
-  const connection = snowflake.createConnection({
-    accessUrl,
-    account: login.account,
-    username: login.user,
-    password: login.password,
-    database: login.database,
-    schema: "PUBLIC",
-  });
-  await promisify(connection.connect).call(connection);
-  await new Promise<void>((resolve, reject) => {
-    connection.execute({ sqlText, complete: (error) => (error ? reject(error) : resolve()) });
-  });
-  await promisify(connection.destroy).call(connection);
 }

@@ -36,6 +36,8 @@ export interface CleanupOptions {
 const DAY_MS = 24 * 3600 * 1000;
 /** What nobody refers to any more may well be wanted again; moving it anew costs more than a week of keeping it. */
 const WEEK_MS = 7 * DAY_MS;
+/** As long as the audit trail is kept unless the settings say otherwise: they tell whether its beginning was cut off. */
+const HEADS_MS = 90 * DAY_MS;
 const PAGE_SIZE = 500;
 
 /** Deletes what nothing needs: what belongs to runs, jobs, snapshots, queries and the like that are gone. */
@@ -66,7 +68,7 @@ function areasOf({ bucket, register }: CleanupOptions): Area[] {
     { prefix: "snapshots/", graceMs: DAY_MS, keyOf: snapshotKey, listDead: register.listUnreferencedSnapshots },
     { prefix: "artifacts/", graceMs: DAY_MS, keyOf: (name) => name, listDead: register.listUnreferencedArtifacts },
     { prefix: "results/", graceMs: DAY_MS, keyOf: queryKey, listDead: register.listForgottenQueries },
-    { prefix: "audit/", graceMs: DAY_MS, keyOf: sealKey, listDead: listDeadSeals },
+    { prefix: "audit/", graceMs: HEADS_MS, keyOf: sealKey, listDead: listDeadSeals },
   ];
 }
 
@@ -77,7 +79,7 @@ const without = (listKept: (ids: number[]) => Promise<number[]>) => async (keys:
 };
 
 const snapshotKey = (objectName: string) => /^snapshots\/([^/]+\/[^/]+\/[^/]+)\//.exec(objectName)?.[1];
-const queryKey = (objectName: string) => /^results\/([\da-f-]{36})\./.exec(objectName)?.[1];
+const queryKey = (objectName: string) => /^results\/([\da-f-]{36})(?:-\d+)?\./.exec(objectName)?.[1];
 const sealKey = (objectName: string) => sealOf(objectName)?.toString();
 
 async function cleanArea(options: CleanupOptions, { prefix, graceMs, keyOf, listDead }: Area): Promise<void> {

@@ -1260,6 +1260,7 @@ export type Database = {
           description: string | null;
           id: number;
           is_active: boolean;
+          removed_at: string | null;
           schedule: string | null;
           schedule_spec: Json | null;
           schema_name: string;
@@ -1273,6 +1274,7 @@ export type Database = {
           description?: string | null;
           id?: never;
           is_active?: boolean;
+          removed_at?: string | null;
           schedule?: string | null;
           schedule_spec?: Json | null;
           schema_name: string;
@@ -1285,6 +1287,7 @@ export type Database = {
           description?: string | null;
           id?: never;
           is_active?: boolean;
+          removed_at?: string | null;
           schedule?: string | null;
           schedule_spec?: Json | null;
           schema_name?: string;
@@ -1450,6 +1453,7 @@ export type Database = {
           swarm: string;
           table_id: number;
           table_name: string;
+          unknown_columns: string[] | null;
         };
         ComputedFields: never;
         Relationships: [
@@ -1867,6 +1871,7 @@ export type Database = {
           description: string | null;
           id: number;
           is_active: boolean;
+          removed_at: string | null;
           schedule: string | null;
           schedule_spec: Json | null;
           schema_name: string;
@@ -2124,6 +2129,7 @@ export type Database = {
           description: string | null;
           id: number;
           is_active: boolean;
+          removed_at: string | null;
           schedule: string | null;
           schedule_spec: Json | null;
           schema_name: string;
@@ -2383,6 +2389,7 @@ export type Database = {
         Returns: number[];
       };
       task_id: { Args: { p_job: number; p_number: number }; Returns: number };
+      text_list: { Args: { p_list: Json }; Returns: string[] };
       train_project: {
         Args: {
           p_project: Omit<
@@ -2393,6 +2400,7 @@ export type Database = {
         Returns: undefined;
       };
       try_lock_project: { Args: { p_project: string }; Returns: boolean };
+      unknown_columns: { Args: { p_columns: Json; p_names: string[] }; Returns: string[] };
       unschedule_table: { Args: { p_table: number }; Returns: undefined };
       variant_of: { Args: { p_hidden: string[]; p_masked: string[] }; Returns: string };
       visible_columns: { Args: { p_columns: Json; p_hidden: string[]; p_masked: string[] }; Returns: Json };
@@ -3009,6 +3017,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      get_audit_retention: { Args: Record<PropertyKey, never>; Returns: number };
       get_catalog_task: {
         Args: { p_attempt: number; p_run: number };
         Returns: {
@@ -3291,6 +3300,7 @@ export type Database = {
       list_unreferenced_uploads: { Args: { p_urls: string[] }; Returns: string[] };
       note_anchor: { Args: { p_seal: number }; Returns: undefined };
       note_call: { Args: { p_call: number; p_details: Json }; Returns: undefined };
+      note_public_call: { Args: { p_call: number; p_details: Json }; Returns: undefined };
       publish_catalog: {
         Args: { p_attempt: number; p_run: number; p_tables: Json };
         Returns: Database["corral"]["Enums"]["publish_outcome"];

@@ -42,3 +42,8 @@ export async function listSeals(db: Db, after: number): Promise<Seal[]> {
 export async function readSealedLines(db: Db, seal: number, after: number): Promise<string[]> {
   return answer(db.rpc("read_sealed_lines", { p_seal: seal, p_after: after }));
 }
+
+/** For how many days the audit trail is kept, and the heads of its seals with it. */
+export async function getAuditRetention(db: Db): Promise<number> {
+  return answer(db.rpc("get_audit_retention"));
+}

@@ -3,7 +3,15 @@ import { createMiddleware } from "hono/factory";
 
 const PREFLIGHT_SECONDS = 24 * 3600;
 /** What a browser's script may read of a reply, besides the few that it always may. */
-const EXPOSED = ["x-request-id", "location", "preference-applied", "retry-after", "content-disposition"];
+const EXPOSED = [
+  "x-request-id",
+  "location",
+  "preference-applied",
+  "retry-after",
+  "content-disposition",
+  "x-snapshot-version",
+  "x-sample-seed",
+];
 
 const answerPreflight = cors({ origin: "*", exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS });
 const EXPOSED_LIST = EXPOSED.join(",");

@@ -39,7 +39,7 @@ create index audit_tables_idx on corral.audit
 
 comment on column corral.audit.call_id is 'The id of the call''s first row, of event received, which says who called and what.';
 comment on column corral.audit.transaction_id is 'Who wrote the row: once no older transaction is left, what it wrote is sealed.';
-comment on column corral.audit.token_id is 'The agent''s token; null for admins and for agents of the compute lane.';
+comment on column corral.audit.token_id is 'The agent''s token; null for admins.';
 comment on column corral.audit.status is 'The HTTP status: in a received row only where the call was refused at the door.';
 
 -- Refuses to change what is on record; only rows past their retention go, and only the cleanup says so.
@@ -98,8 +98,7 @@ $$;
 create type corral.admission as enum ('admitted', 'unauthorized', 'forbidden', 'rate_limited');
 
 -- Lets a call to the data API in, or not, and puts it on record either way. p_swarm_token and p_agent_token are hex
--- SHA-256; the agent half may also be what an agent of the compute lane got when it registered in that swarm. A call to
--- what is public is let in whoever makes it, and has no rights by that.
+-- SHA-256. A call to what is public is let in whoever makes it, and has no rights by that.
 create function public.admit_call(
   p_method text, p_path text, p_request_id text, p_admin_only boolean, p_swarm_token text default null,
   p_agent_token text default null, p_user uuid default null, p_admin boolean default false,
@@ -131,14 +130,10 @@ begin
        and a.revoked_at is null and (a.expires_at is null or a.expires_at > corral.now())
      where t.hash = decode(p_swarm_token, 'hex') and t.type = 'swarm' and t.revoked_at is null
        and (t.expires_at is null or t.expires_at > corral.now());
-    if v_swarm is not null and v_token is null then
-      select a.id into agent from corral.agents a
-       where a.swarm_id = v_swarm and a.token_hash = decode(p_agent_token, 'hex') limit 1;
-    end if;
   end if;
   if agent is not null then
     select s.name into swarm from corral.swarms s where s.id = v_swarm;
-    retry_after_seconds := corral.spend_call(coalesce('token ' || v_token, 'agent ' || agent), v_per_minute);
+    retry_after_seconds := corral.spend_call('token ' || v_token, v_per_minute);
   end if;
   outcome := case
     when is_admin or p_public and retry_after_seconds = 0 then 'admitted'
@@ -193,6 +188,17 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
   insert into corral.audit (call_id, event, details) values ((corral.caller(p_call)).id, 'detail', p_details);
+end
+$$;
+
+-- The same for a call to what is public, which has no rights that it could be known by.
+create function public.note_public_call(p_call bigint, p_details jsonb) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  insert into corral.audit (call_id, event, details)
+  select a.id, 'detail', p_details from corral.audit a
+   where a.id = p_call and a.event = 'received' and a.status is null;
 end
 $$;
 
@@ -264,6 +270,8 @@ $$;
 
 revoke execute on function
   corral.keep_audit, corral.spend_call, corral.caller, corral.admin, public.admit_call, public.note_call,
-  public.finish_calls, public.search_audit
+  public.note_public_call, public.finish_calls, public.search_audit
   from public, anon, authenticated;
-grant execute on function public.admit_call, public.note_call, public.finish_calls, public.search_audit to service_role;
+grant execute on function
+  public.admit_call, public.note_call, public.note_public_call, public.finish_calls, public.search_audit
+  to service_role;

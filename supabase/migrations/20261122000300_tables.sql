@@ -5,6 +5,7 @@ create table corral.tables (
   schema_name text not null check (length(schema_name) between 1 and 255),
   table_name text not null check (length(table_name) between 1 and 255),
   is_active boolean not null default true,
+  removed_at timestamptz,
   description text check (length(description) <= 10000),
   tags text[] not null default '{}',
   snapshot_id bigint,
@@ -14,6 +15,7 @@ create table corral.tables (
   unique (schema_name, table_name)
 );
 alter table corral.tables enable row level security;
+comment on column corral.tables.removed_at is 'When it was taken off the list; its snapshots are kept for a while longer.';
 comment on column corral.tables.snapshot_id is 'The snapshot that readers get; null before the first sync.';
 comment on column corral.tables.schedule is 'The cron expression by which the table is synced; null without one.';
 
@@ -182,24 +184,39 @@ begin
 end
 $$;
 
--- Grants a table to a swarm, in the place of what it was granted before. Columns are known by their names, ignoring case.
+-- A JSON list of texts; null for anything else.
+create function corral.text_list(p_list jsonb) returns text[]
+language sql immutable set search_path = ''
+as $$
+  select case when jsonb_typeof(p_list) = 'array' then array(select jsonb_array_elements_text(p_list)) end
+$$;
+
+-- Of these names, those that no column has, ignoring case.
+create function corral.unknown_columns(p_names text[], p_columns jsonb) returns text[]
+language sql immutable set search_path = ''
+as $$
+  select array(
+    select w.name from unnest(p_names) w (name)
+     where not exists (select from jsonb_array_elements(p_columns) c where lower(c ->> 'name') = lower(w.name)))
+$$;
+
+-- Grants a table to a swarm, in the place of what it was granted before; a list that is null stays as it was. Columns are
+-- known by their names, ignoring case.
 create function corral.put_grant(p_table bigint, p_swarm text, p_hidden text[], p_masked text[]) returns bigint
 language plpgsql set search_path = ''
 as $$
 declare
   v_swarm bigint := corral.ensure_swarm(p_swarm);
   v_columns jsonb := (select s.columns from corral.tables t join corral.snapshots s on s.id = t.snapshot_id where t.id = p_table);
-  v_unknown text := (
-    select string_agg(w.name, ', ') from unnest(p_hidden || p_masked) w (name)
-     where not exists (select from jsonb_array_elements(v_columns) c where lower(c ->> 'name') = lower(w.name)));
+  v_unknown text[] := corral.unknown_columns(p_hidden || p_masked, v_columns);
 begin
-  if v_columns is not null and v_unknown is not null then
-    raise exception using errcode = 'ZC115', message = format('The table has no column %s', v_unknown);
+  if v_columns is not null and cardinality(v_unknown) > 0 then
+    raise exception using errcode = 'ZC115', message = format('The table has no column %s', array_to_string(v_unknown, ', '));
   end if;
   insert into corral.grants as g (table_id, swarm_id, hidden_columns, masked_columns)
   values (p_table, v_swarm, coalesce(p_hidden, '{}'), coalesce(p_masked, '{}'))
   on conflict (table_id, swarm_id) do update
-    set hidden_columns = excluded.hidden_columns, masked_columns = excluded.masked_columns;
+    set hidden_columns = coalesce(p_hidden, g.hidden_columns), masked_columns = coalesce(p_masked, g.masked_columns);
   return v_swarm;
 end
 $$;
@@ -245,15 +262,14 @@ begin
     v_schema, v_name, p_options ->> 'description',
     array(select jsonb_array_elements_text(coalesce(nullif(p_options -> 'tags', 'null'), '[]'))))
   on conflict (schema_name, table_name) do update
-    set is_active = true,
+    set is_active = true, removed_at = null,
         description = coalesce(excluded.description, t.description),
         tags = case when p_options ? 'tags' then excluded.tags else t.tags end
   returning t.id, t.table_name, t.schema_name, 'active' into table_id, table_name, schema_name, status;
   if (p_options ->> 'grant')::boolean then
     perform corral.put_grant(
       table_id, coalesce(p_options ->> 'swarm', 'default'),
-      array(select jsonb_array_elements_text(coalesce(nullif(p_options -> 'hidden_columns', 'null'), '[]'))),
-      array(select jsonb_array_elements_text(coalesce(nullif(p_options -> 'masked_columns', 'null'), '[]'))));
+      corral.text_list(p_options -> 'hidden_columns'), corral.text_list(p_options -> 'masked_columns'));
   end if;
   perform public.note_call(p_call, jsonb_build_object(
     'tables', jsonb_build_array(jsonb_build_object('table', schema_name || '.' || table_name)), 'options', p_options));
@@ -296,9 +312,12 @@ $$;
 
 -- Grants as admins see them.
 create view corral.grants_shown with (security_invoker = true) as
-select g.table_id, t.schema_name, t.table_name, s.name as swarm, g.hidden_columns, g.masked_columns, g.created_at
+select g.table_id, t.schema_name, t.table_name, s.name as swarm, g.hidden_columns, g.masked_columns,
+       coalesce(corral.unknown_columns(g.hidden_columns || g.masked_columns, p.columns), '{}') as unknown_columns,
+       g.created_at
   from corral.grants g
   join corral.tables t on t.id = g.table_id
+  left join corral.snapshots p on p.id = t.snapshot_id
   join corral.swarms s on s.id = g.swarm_id;
 
 -- Lets a swarm see a table, but for the hidden columns; of the masked ones it sees only whether there is a value.
@@ -313,7 +332,7 @@ declare
 begin
   perform corral.admin(p_call);
   v_table := corral.find_table(p_schema, p_table);
-  perform corral.put_grant(v_table.id, p_swarm, p_hidden, p_masked);
+  perform corral.put_grant(v_table.id, p_swarm, coalesce(p_hidden, '{}'), coalesce(p_masked, '{}'));
   perform corral.note_table(
     p_call, v_table, jsonb_build_object('swarm', p_swarm, 'hidden_columns', p_hidden, 'masked_columns', p_masked));
   return query select * from corral.grants_shown where table_id = v_table.id and swarm = p_swarm;
@@ -351,7 +370,7 @@ end
 $$;
 
 revoke execute on function
-  corral.snowflake_name, corral.find_table, corral.lock_table, corral.look_at_source, corral.put_grant, corral.note_table,
+  corral.snowflake_name, corral.text_list, corral.unknown_columns, corral.find_table, corral.lock_table, corral.look_at_source, corral.put_grant, corral.note_table,
   public.browse_source, public.register_table, public.update_table, public.grant_table, public.revoke_grant,
   public.list_grants
   from public, anon, authenticated;

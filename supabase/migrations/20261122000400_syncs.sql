@@ -170,7 +170,7 @@ as $$
    where id = p_sync and state in ('pending', 'running')
 $$;
 
--- Takes a table off the list: a live sync is cancelled, and nobody sees it any more. Registered again it is as before.
+-- Takes a table off the list: a live sync is cancelled, its schedule and its grants go, and nobody sees it any more.
 create function public.unregister_table(p_call bigint, p_schema text, p_table text)
 returns table (table_id bigint, table_name text, schema_name text, status text)
 language plpgsql security definer set search_path = ''
@@ -181,7 +181,10 @@ declare
 begin
   perform corral.admin(p_call);
   v_table := corral.lock_table(p_schema, p_table);
-  update corral.tables set is_active = false, schedule = null, schedule_spec = null where id = v_table.id;
+  update corral.tables
+     set is_active = false, removed_at = corral.now(), schedule = null, schedule_spec = null
+   where id = v_table.id;
+  delete from corral.grants where table_id = v_table.id;
   perform corral.unschedule_table(v_table.id);
   perform corral.stop_sync(corral.live_sync(v_table.id));
   perform corral.note_table(p_call, v_table);

@@ -54,7 +54,8 @@ as $$
        and b.o ->> 'source_type' = (c.o ->> 'source_type') || ' of ' || (c.o ->> 'name'))
 $$;
 
--- The tables with a snapshot that a caller may see.
+-- The tables with a snapshot that a caller may see. A grant that hides or masks a column which the snapshot does not have
+-- shows nothing: the column may have got another name.
 create function corral.tables_in_sight(p_call corral.audit) returns setof corral.table_sight
 language sql stable set search_path = ''
 as $$
@@ -70,6 +71,7 @@ as $$
       select corral.with_companions(h.hidden_columns, s.columns), corral.with_companions(h.masked_columns, s.columns)
         from corral.grants h
        where h.table_id = t.id and h.swarm_id = p_call.swarm_id and not p_call.is_admin
+         and corral.unknown_columns(h.hidden_columns || h.masked_columns, s.columns) = '{}'
     ) as g (hidden_columns, masked_columns)
    where t.is_active
 $$;
@@ -109,6 +111,10 @@ begin
   end if;
   perform corral.note_table(p_call, v_table);
   return query select * from corral.tables_in_sight(v_call) t where t.table_id = v_table.id;
+  -- Its grant hides what the snapshot does not have, or went a moment ago.
+  if not found then
+    raise exception using errcode = 'ZC111', message = format('Table %s not found', concat_ws('.', p_schema, p_table));
+  end if;
 end
 $$;
 

@@ -37,11 +37,12 @@ create table corral.queries (
 alter table corral.queries enable row level security;
 create index queries_pending_idx on corral.queries (created_at) where state = 'pending';
 create index queries_running_idx on corral.queries (run_id) where state = 'running';
+create index queries_run_id_idx on corral.queries (run_id) where finished_at is not null;
 create index queries_holder_idx on corral.queries (holder) where state in ('pending', 'running');
 create index queries_finished_idx on corral.queries (finished_at) where finished_at is not null;
 create index queries_swarm_id_idx on corral.queries (swarm_id);
 comment on column corral.queries.swarm_id is 'Whose it is; null where an admin asked.';
-comment on column corral.queries.holder is 'Whose limits it counts against: a token, an agent or an admin.';
+comment on column corral.queries.holder is 'Whose limits it counts against: a token or an admin.';
 comment on column corral.queries.snapshots is
   'What the caller saw when he asked: [{schema_name, table_name, version, folder, size_bytes, hidden_columns, masked_columns, variant}].';
 
@@ -128,7 +129,7 @@ declare
   v_call corral.audit := corral.caller(p_call);
   v_holder text := case
     when v_call.is_admin then 'admin ' || coalesce(v_call.user_id::text, 'without a token')
-    else coalesce('token ' || v_call.token_id, 'agent ' || v_call.agent)
+    else 'token ' || v_call.token_id
   end;
   v_allowed int := (
     select coalesce((t.limits ->> 'concurrent_queries')::int, s.concurrent_queries)
@@ -154,7 +155,7 @@ begin
   returning q.id, q.state, q.created_at into query_id, status, created_at;
   perform public.note_call(p_call, jsonb_build_object(
     'query_id', query_id, 'sql', p_query ->> 'sql', 'parameters', p_query -> 'parameters',
-    'tables', (select coalesce(jsonb_agg(jsonb_build_object(
+    'in_sight', (select coalesce(jsonb_agg(jsonb_build_object(
                  'table', (s ->> 'schema_name') || '.' || (s ->> 'table_name'), 'version', s ->> 'version')), '[]')
                  from jsonb_array_elements(v_snapshots) s)));
   perform corral.call_query_runners();
@@ -203,8 +204,11 @@ declare
 begin
   update corral.queries
      set state = 'cancelled', finished_at = corral.now()
-   where id = v_query.id and state in ('pending', 'running');
-  if not found then
+   where id = v_query.id and state in ('pending', 'running')
+  returning * into v_query;
+  if found then
+    perform corral.record_query_end(v_query);
+  else
     select * into v_query from corral.queries where id = p_query;
     if v_query.state <> 'cancelled' then
       raise exception using errcode = 'ZC133', message = format('The query is over: it has %s', v_query.state);

@@ -57,7 +57,8 @@ as $$
   values (
     p_query.call_id, 'detail',
     jsonb_strip_nulls(jsonb_build_object(
-      'query_id', p_query.id, 'outcome', p_query.state, 'receipt', p_query.receipt, 'error', p_query.error)),
+      'query_id', p_query.id, 'outcome', p_query.state, 'receipt', p_query.receipt, 'error', p_query.error,
+      'tables', p_query.receipt -> 'snapshots')),
     p_query.error_code, p_query.row_count, p_query.result_bytes,
     extract(epoch from p_query.finished_at - p_query.started_at) * 1000)
 $$;

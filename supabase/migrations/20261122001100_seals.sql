@@ -139,6 +139,11 @@ as $$
     from corral.audit_seals where id > p_after order by id limit least(p_limit, 1000)
 $$;
 
+-- For how many days the audit trail is kept, and the heads of its seals with it.
+create function public.get_audit_retention() returns int
+language sql stable security definer set search_path = ''
+as $$ select audit_retention_days from corral.settings $$;
+
 -- The lines that a seal is over, in order, p_limit of them after so many.
 create function public.read_sealed_lines(p_seal bigint, p_after int default 0, p_limit int default 1000)
 returns setof text
@@ -176,8 +181,9 @@ $$;
 
 revoke execute on function
   corral.audit_line, corral.seal_end, corral.seal_audit, corral.announce_seals, corral.forget_audit, public.list_unanchored_seals,
-  public.note_anchor, public.list_seals, public.read_sealed_lines
+  public.note_anchor, public.list_seals, public.get_audit_retention, public.read_sealed_lines
   from public, anon, authenticated;
 grant execute on function
-  public.list_unanchored_seals, public.note_anchor, public.list_seals, public.read_sealed_lines
+  public.list_unanchored_seals, public.note_anchor, public.list_seals, public.get_audit_retention,
+  public.read_sealed_lines
   to service_role;

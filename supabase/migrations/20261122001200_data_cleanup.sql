@@ -7,15 +7,17 @@ comment on column corral.settings.snapshots_kept is 'How many of a table''s newe
 comment on column corral.settings.snapshot_retention_days is 'How long a snapshot is kept that is none of the newest.';
 
 -- Forgets the snapshots that nobody reads any more: all but a table's newest, the recent and the named ones, and those
--- that a query under way reads. Their objects go once the cleanup of the bucket finds them without a row.
+-- that a query under way reads. A table that was taken off the list keeps none for long. Their objects go once the cleanup of the bucket finds them without a row.
 create function corral.forget_snapshots() returns void
 language sql set search_path = ''
 as $$
   delete from corral.snapshots s
    using (select p.id, row_number() over (partition by p.table_id order by p.id desc) as place from corral.snapshots p) n,
          corral.tables t, corral.settings g
-   where n.id = s.id and t.id = s.table_id and s.name is null and t.snapshot_id is distinct from s.id
-     and n.place > g.snapshots_kept and s.created_at < corral.now() - make_interval(days => g.snapshot_retention_days)
+   where n.id = s.id and t.id = s.table_id
+     and (t.removed_at < corral.now() - make_interval(days => g.snapshot_retention_days)
+          or s.name is null and t.snapshot_id is distinct from s.id and n.place > g.snapshots_kept
+             and s.created_at < corral.now() - make_interval(days => g.snapshot_retention_days))
      and not exists (
        select from corral.queries q, jsonb_array_elements(q.snapshots) u
         where q.state in ('pending', 'running') and u ->> 'folder' = s.folder)
@@ -79,6 +81,7 @@ grant execute on function
   public.list_forgotten_seals
   to service_role;
 
-select cron.schedule('corral-sweep-data', '10 seconds', 'select corral.sweep_queries(), corral.seal_audit()');
+select cron.schedule('corral-sweep-queries', '10 seconds', 'select corral.sweep_queries()');
+select cron.schedule('corral-seal-audit', '10 seconds', 'select corral.seal_audit()');
 select cron.schedule('corral-anchor-seals', '* * * * *', 'select corral.announce_seals()');
 select cron.schedule('corral-cleanup-data', '7 3 * * *', 'select corral.cleanup_data()');

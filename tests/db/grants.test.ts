@@ -9,6 +9,7 @@ import {
   type DataAgent,
   detailsOf,
   grantTable,
+  syncTable,
   type TableName,
 } from "./data-scene.ts";
 import { firstOf, sqlstateOf } from "./scene.ts";
@@ -158,6 +159,28 @@ describe("a grant", () => {
   test("may come before the first sync, when no column is known yet", async () => {
     const early = await addTable(db);
     expect(await grantTable(db, early, agent.swarm, ["ANY"])).toMatchObject({ hidden_columns: ["ANY"] });
+  });
+
+  test("that hides what the snapshot does not have shows nothing: the column may have another name by now", async () => {
+    const early = await addTable(db);
+    const { swarm } = agent;
+    await grantTable(db, early, swarm, ["SALLARY"]);
+    await syncTable(db, early, {}, { columns: [{ name: "SALARY", type: "BIGINT", source_type: "NUMBER(38,0)" }] });
+    const look = async () =>
+      db.sql("select * from public.get_data_table($1, $2, $3)", [
+        await admitAgent(db, agent),
+        early.table,
+        early.schema,
+      ]);
+    expect(await sqlstateOf(look())).toBe("ZC111");
+    const grants = await db.sql("select unknown_columns from public.list_grants($1, $2, $3)", [
+      await admitAdmin(db),
+      early.schema,
+      early.table,
+    ]);
+    expect(grants).toEqual([{ unknown_columns: ["SALLARY"] }]);
+    await grantTable(db, early, swarm, ["salary"]);
+    expect(await look()).toMatchObject([{ columns: [] }]);
   });
 
   test("makes its swarm unless there is one", async () => {

@@ -85,7 +85,7 @@ describe("submitting a query", () => {
         query_id: answer.query_id,
         sql: "select $1",
         parameters: [1],
-        tables: [{ table: `${table.schema}.${table.table}`, version: table.version }],
+        in_sight: [{ table: `${table.schema}.${table.table}`, version: table.version }],
       },
     ]);
     expect(await get(one, String(answer.query_id))).toMatchObject({

@@ -139,7 +139,7 @@ describe("a query that is answered", () => {
     );
     expect(record.slice(1)).toEqual([
       {
-        details: { query_id: query, outcome: "completed", receipt: RESULT.receipt },
+        details: { query_id: query, outcome: "completed", receipt: RESULT.receipt, tables: [] },
         error_code: null,
         rows: "1",
         bytes: "10",

@@ -77,22 +77,6 @@ describe("who may call", () => {
     for (const token of wrong) expect((await admins("nothing", token)).status).toBe(401);
   });
 
-  test("an agent that the compute lane knows is let in by the token that it has from there", async () => {
-    const { swarm, swarmToken } = await api.createAgent();
-    const owner = await api.createUser();
-    const machine = { id: randomUUID(), email: `${owner.id}@example.org` };
-    const registered = await api.functions("/agent/register", {
-      method: "POST",
-      body: machine,
-      token: swarmToken.token,
-    });
-    const { agent_token } = registered.body;
-    const { status, headers } = await admins("nothing", `${swarmToken.token};${agent_token}`);
-    expect(status).toBe(404);
-    expect((await api.recordOf(headers))[0]).toMatchObject({ swarm, agent: machine.id });
-    expect((await admins("nothing", `${(await api.createAgent()).swarmToken.token};${agent_token}`)).status).toBe(401);
-  });
-
   test("of many calls in a minute those beyond the token's limit are told when to come back", async () => {
     const { token } = await api.createAgent({ limits: { requests_per_minute: 2 } });
     const replies = [];

@@ -67,7 +67,7 @@ describe("the data lane, end to end", () => {
     expect(detail.details).toMatchObject({
       sql: "select count(*) from airports where state = $1",
       parameters: ["WA"],
-      tables: [{ table: "PUBLIC.AIRPORTS", version: body.receipt.snapshots[0].version }],
+      in_sight: [{ table: "PUBLIC.AIRPORTS", version: body.receipt.snapshots[0].version }],
     });
   });
 });

@@ -26,7 +26,7 @@ const moduleGraph = z.object({
 });
 
 /** What `GET /<name>` answers, where that is not the function's own 404. */
-const STATUS_OF_BARE_CALL: Record<string, number> = { health: 200, dispatch: 401, jobs: 405 };
+const STATUS_OF_BARE_CALL: Record<string, number> = { api: 401, health: 200, dispatch: 401, jobs: 405 };
 
 const configs = await readFunctionConfigs(REPOSITORY);
 const names = [...configs.keys()];
