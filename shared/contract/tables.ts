@@ -32,7 +32,9 @@ export const manageTableRequest = z
   .object({
     action: anyCase(["add", "remove"]),
     ...table,
-    swarm: swarm.nullish().describe("Who may see the table from now on; `default` unless named"),
+    swarm: swarm
+      .nullish()
+      .describe("add: who may see the table from now on, `default` unless named; remove: from whom alone it is taken"),
     ...columnRights,
     ...words,
   })
@@ -42,7 +44,7 @@ export const manageTableReply = z.object({ ...tableRef, source: z.literal("snowf
 export const updateTableRequest = z.strictObject(words);
 export const updateTableReply = z.object({ table_id: z.int(), message: z.string() });
 
-export const sourceTable = z
+const sourceTable = z
   .object({
     table_name: z.string(),
     row_count: z.number().nullable(),
@@ -90,6 +92,25 @@ export const tableStatusReply = z
   })
   .meta({ id: "TableStatus" });
 
+export const snapshotReply = z
+  .object({
+    version: z.string(),
+    name: z
+      .string()
+      .nullable()
+      .describe("Of a sync with strategy `snapshot`: such a version is kept until its table goes"),
+    is_current: z.boolean().describe("Whether it is what readers get"),
+    row_count: z.number(),
+    size_bytes: z.number(),
+    moment: z.string(),
+    fixed_moment: z.boolean(),
+    watermark: z.string().nullable(),
+    sync_id: z.int(),
+    created_at: z.string(),
+  })
+  .meta({ id: "Snapshot" });
+export const listSnapshotsReply = z.array(snapshotReply);
+
 export const putGrantRequest = z.strictObject(columnRights);
 export const grantReply = z
   .object({
@@ -99,6 +120,11 @@ export const grantReply = z
     swarm: z.string(),
     hidden_columns: z.array(z.string()),
     masked_columns: z.array(z.string()),
+    unknown_columns: z
+      .array(z.string())
+      .describe(
+        "Named by the grant, and not in the snapshot: while there are any, the swarm sees nothing of the table",
+      ),
     created_at: z.string(),
   })
   .meta({ id: "Grant" });

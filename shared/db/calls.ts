@@ -47,6 +47,11 @@ export async function admitCall(db: Db, call: ArrivingCall): Promise<AdmittedCal
   }
 }
 
+/** Adds to the record of a call to what is public who made it, as far as he said so. */
+export async function notePublicCall(db: Db, call: number, who: { email: string; user_id?: string }): Promise<void> {
+  await answer(db.rpc("note_public_call", { p_call: call, p_details: { ...who } }));
+}
+
 /** How a call ended. */
 export interface FinishedCall {
   call: number;

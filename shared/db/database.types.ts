@@ -3253,6 +3253,21 @@ export type Database = {
           sealed_at: string;
         }[];
       };
+      list_snapshots: {
+        Args: { p_call: number; p_schema: string; p_table: string };
+        Returns: {
+          created_at: string;
+          fixed_moment: boolean;
+          is_current: boolean;
+          moment: string;
+          name: string;
+          row_count: number;
+          size_bytes: number;
+          sync_id: number;
+          version: string;
+          watermark: string;
+        }[];
+      };
       list_syncs: {
         Args: { p_call: number; p_limit?: number };
         Returns: Database["corral"]["Views"]["syncs_shown"]["Row"][];

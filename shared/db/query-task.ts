@@ -21,6 +21,8 @@ export interface QuerySnapshot {
 
 export interface ClaimedQuery {
   id: string;
+  /** How often it was begun, this time included. */
+  attempt: number;
   sql: string;
   /** A list or an object; null for none. */
   parameters: Json;
@@ -67,6 +69,7 @@ export async function claimQueries(db: Db, run: number, attempt: number, limit: 
   const rows = await answer(db.rpc("claim_queries", { p_run: run, p_attempt: attempt, p_limit: limit }));
   return rows.map((row) => ({
     id: row.query_id,
+    attempt: row.attempt,
     sql: row.sql,
     parameters: row.parameters,
     format: row.output_format,

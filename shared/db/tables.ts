@@ -1,6 +1,8 @@
 import { answer, onlyRow } from "./answers.ts";
 import type { Db } from "./connect-db.ts";
+import type { Database } from "./database.types.ts";
 import type { NullableRow } from "./nullable-row.ts";
+import { type SureRow, sureRow } from "./sure-row.ts";
 import type { QualifiedTable } from "./syncs.ts";
 
 /** What the answer to a call about Snowflake waits for: `fresh`, or the run that looks for it. */
@@ -78,6 +80,16 @@ export async function registerTable(
   return { ...toSource(row), table: isThere ? { table_id, table_name, schema_name, status: "active" } : null };
 }
 
+export type SnapshotRow = NullableRow<
+  "list_snapshots",
+  "version" | "is_current" | "row_count" | "size_bytes" | "moment" | "fixed_moment" | "sync_id" | "created_at"
+>;
+
+/** The versions of a table that there are, newest first. */
+export async function listSnapshots(db: Db, call: number, { schema, table }: QualifiedTable): Promise<SnapshotRow[]> {
+  return answer(db.rpc("list_snapshots", { p_call: call, p_schema: schema, p_table: table }));
+}
+
 /** Takes a table off the list; agents see it no more. */
 export async function unregisterTable(db: Db, call: number, { schema, table }: QualifiedTable): Promise<TableRef> {
   const row = await onlyRow(db.rpc("unregister_table", { p_call: call, p_schema: schema, p_table: table }));
@@ -109,10 +121,18 @@ export async function updateTable(
   return answer(db.rpc("update_table", { p_call: call, p_schema: schema, p_table: table, p_changes: { ...changes } }));
 }
 
-export type GrantRow = NullableRow<
-  "list_grants",
-  "table_id" | "schema_name" | "table_name" | "swarm" | "hidden_columns" | "masked_columns" | "created_at"
->;
+const GRANT_COLUMNS = [
+  "table_id",
+  "schema_name",
+  "table_name",
+  "swarm",
+  "hidden_columns",
+  "masked_columns",
+  "unknown_columns",
+  "created_at",
+] as const;
+type Grant = Database["corral"]["Views"]["grants_shown"]["Row"];
+export type GrantRow = SureRow<Grant, (typeof GRANT_COLUMNS)[number]>;
 
 /** Lets a swarm see a table, but for some columns, in the place of what it was let see before. */
 export async function grantTable(
@@ -121,7 +141,7 @@ export async function grantTable(
   { schema, table }: QualifiedTable,
   grant: { swarm: string; hidden: string[]; masked: string[] },
 ): Promise<GrantRow> {
-  return onlyRow(
+  const row: Grant = await onlyRow(
     db.rpc("grant_table", {
       p_call: call,
       p_schema: schema,
@@ -131,6 +151,7 @@ export async function grantTable(
       p_masked: grant.masked,
     }),
   );
+  return sureRow(row, GRANT_COLUMNS);
 }
 
 /** Takes a table from a swarm. */
@@ -145,5 +166,6 @@ export async function revokeGrant(
 
 /** Who may see a table. */
 export async function listGrants(db: Db, call: number, { schema, table }: QualifiedTable): Promise<GrantRow[]> {
-  return answer(db.rpc("list_grants", { p_call: call, p_schema: schema, p_table: table }));
+  const rows: Grant[] = await answer(db.rpc("list_grants", { p_call: call, p_schema: schema, p_table: table }));
+  return rows.map((row) => sureRow(row, GRANT_COLUMNS));
 }

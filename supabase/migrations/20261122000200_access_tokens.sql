@@ -45,13 +45,13 @@ begin
 end
 $$;
 
--- All tokens, newest first.
+-- The tokens that may still be of use, then those that were revoked, newest first.
 create function public.list_tokens(p_call bigint) returns setof corral.tokens_shown
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
   perform corral.admin(p_call);
-  return query select * from corral.tokens_shown order by token_id desc limit 1000;
+  return query select * from corral.tokens_shown order by revoked_at is not null, token_id desc limit 1000;
 end
 $$;
 

@@ -148,10 +148,31 @@ begin
 end
 $$;
 
+-- The versions of a table that there are, newest first; a named one is kept until its table goes.
+create function public.list_snapshots(p_call bigint, p_schema text, p_table text)
+returns table (
+  version text, name text, is_current boolean, row_count bigint, size_bytes bigint, moment timestamptz,
+  fixed_moment boolean, watermark text, sync_id bigint, created_at timestamptz
+)
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_table corral.tables;
+begin
+  perform corral.admin(p_call);
+  v_table := corral.find_table(p_schema, p_table);
+  return query
+    select s.version, s.name, s.id is not distinct from v_table.snapshot_id, s.row_count, s.size_bytes, s.moment,
+           s.fixed_moment, s.watermark, s.sync_id, s.created_at
+      from corral.snapshots s where s.table_id = v_table.id order by s.id desc limit 1000;
+end
+$$;
+
 revoke execute on function
   corral.variant_of, corral.visible_columns, corral.with_companions, corral.tables_in_sight, public.list_data_tables, public.get_data_table,
-  public.list_tables, public.get_table_status
+  public.list_tables, public.get_table_status, public.list_snapshots
   from public, anon, authenticated;
 grant execute on function
-  public.list_data_tables, public.get_data_table, public.list_tables, public.get_table_status
+  public.list_data_tables, public.get_data_table, public.list_tables, public.get_table_status, public.list_snapshots
   to service_role;

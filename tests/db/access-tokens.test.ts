@@ -136,12 +136,16 @@ describe("a token", () => {
     expect((await listed(id)).last_used_at).toBeInstanceOf(Date);
   });
 
-  test("is listed before those that were made earlier", async () => {
+  test("is listed before those that were made earlier, and those that were revoked after all others", async () => {
+    const { row: revoked } = await createToken(db, "swarm");
     await createToken(db, "swarm");
-    const ids = (
-      await db.sql<{ token_id: string }>("select token_id from public.list_tokens($1)", [await admitAdmin(db)])
-    ).map(({ token_id }) => Number(token_id));
-    expect(ids).toEqual(ids.toSorted((a, b) => b - a));
-    expect(ids.length).toBeGreaterThan(1);
+    await db.sql("select public.revoke_token($1, $2)", [await admitAdmin(db), revoked.token_id]);
+    const listed = await db.sql<{ token_id: string; revoked_at: Date | null }>(
+      "select token_id, revoked_at from public.list_tokens($1)",
+      [await admitAdmin(db)],
+    );
+    const rank = (token: (typeof listed)[number]) => (token.revoked_at === null ? 1e9 : 0) + Number(token.token_id);
+    expect(listed).toEqual(listed.toSorted((a, b) => rank(b) - rank(a)));
+    expect(listed.length).toBeGreaterThan(1);
   });
 });

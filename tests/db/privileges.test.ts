@@ -155,6 +155,7 @@ describe("what each role can reach", () => {
         "list_live_runs",
         "list_results",
         "list_seals",
+        "list_snapshots",
         "list_syncs",
         "list_tables",
         "list_task_queues",

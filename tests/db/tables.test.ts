@@ -246,6 +246,7 @@ describe("registering a table", () => {
       "public.update_table($1, $2, $3, '{}')",
       "public.get_table_status($1, $2, $3)",
       "public.list_tables($1)",
+      "public.list_snapshots($1, $2, $3)",
       "public.grant_table($1, $2, $3, 'default')",
       "public.revoke_grant($1, $2, $3, 'default')",
       "public.list_grants($1, $2, $3)",

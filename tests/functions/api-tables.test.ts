@@ -202,6 +202,24 @@ describe("GET /api/v1/sync/tables/{schema}/{table}/status", () => {
   });
 });
 
+describe("GET /api/v1/sync/tables/{schema}/{table}/snapshots", () => {
+  test("lists the versions, the newest first, with the names of those that are kept", async () => {
+    const { schema } = await addTable();
+    for (const options of [{ strategy: "snapshot", name: "before the move" }, { strategy: "full" }]) {
+      const { body: sync } = await api.post("sync/start", { table_name: "ORDERS", schema_name: schema, ...options });
+      const { run, attempt } = await api.startRun("snowflake-to-duckdb", String(sync.sync_id));
+      const snapshot = { columns: [], row_count: 3, size_bytes: 9, moment: new Date(), fixed_moment: true };
+      await api.asService("select public.publish_snapshot($1, $2, $3)", [run, attempt, JSON.stringify(snapshot)]);
+    }
+    const { status, body } = await api.call(`sync/tables/${schema}/ORDERS/snapshots`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject([
+      { name: null, is_current: true, row_count: 3 },
+      { name: "before the move", is_current: false, row_count: 3 },
+    ]);
+  });
+});
+
 describe("DELETE /api/v1/sync/tables/{schema}/{table}", () => {
   test("takes a table off the list, with the seed's fields and nothing else", async () => {
     const { schema, id } = await addTable();
@@ -240,6 +258,22 @@ describe("POST /api/v1/admin/tables", () => {
       { swarm: "default", hidden_columns: [], masked_columns: [] },
       { swarm: "lab", hidden_columns: ["PRICE"], masked_columns: ["NAME"] },
     ]);
+  });
+
+  test("takes a table from one swarm where it names one, and leaves it to the others", async () => {
+    const schema = await api.addSchema("ORDERS");
+    const table = { table_name: "orders", schema_name: schema };
+    for (const swarm of ["lab", "field"]) await manage({ action: "add", ...table, swarm });
+    expect(await manage({ action: "remove", ...table, swarm: "lab" })).toMatchObject({
+      status: 200,
+      body: { table_name: "ORDERS", schema_name: schema, status: "active", source: "snowflake" },
+    });
+    const grants = await api.call(`admin/tables/${schema}/ORDERS/grants`);
+    expect(grants.body.map(({ swarm }: { swarm: string }) => swarm)).toEqual(["field"]);
+    expect(await manage({ action: "remove", ...table, swarm: "lab" })).toMatchObject({
+      status: 404,
+      body: { code: "grant_not_found" },
+    });
   });
 
   test("answers 404 when it is to remove a table that is not registered", async () => {
@@ -291,6 +325,7 @@ describe("/api/v1/admin/tables/{schema}/{table}/grants", () => {
       ...grant,
       hidden_columns: ["PRICE"],
       masked_columns: [],
+      unknown_columns: ["PRICE"],
       created_at: expect.stringMatching(/^\d{4}-/),
     });
     expect((await put({ masked_columns: ["NAME"] })).body).toMatchObject({

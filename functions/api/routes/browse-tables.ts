@@ -1,11 +1,12 @@
 import {
+  listSnapshotsReply,
   listTablesReply,
   schemaParams,
   sourceTablesReply,
   tableParams,
   tableStatusReply,
 } from "../../../shared/contract/tables.ts";
-import { browseSource, getTableStatus, listTables } from "../../../shared/db/tables.ts";
+import { browseSource, getTableStatus, listSnapshots, listTables } from "../../../shared/db/tables.ts";
 import type { DataEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
@@ -39,6 +40,15 @@ const statusRoute = createRoute({
   responses: { 200: jsonReply(tableStatusReply, "Its last sync, and what readers get"), ...refusals },
 });
 
+const snapshotsRoute = createRoute({
+  method: "get",
+  path: "/sync/tables/{schema}/{table}/snapshots",
+  operationId: "listSnapshots",
+  summary: "List the versions of a table that there are",
+  request: { params: tableParams },
+  responses: { 200: jsonReply(listSnapshotsReply, "Newest first"), ...refusals },
+});
+
 /** Tell which tables there are, here and in Snowflake. */
 export const browseTablesRoutes = ({ db }: Deps) =>
   createRouter<DataEnv>()
@@ -62,4 +72,9 @@ export const browseTablesRoutes = ({ db }: Deps) =>
     .openapi(statusRoute, async (c) => {
       const status = await getTableStatus(db, c.var.call.id, c.req.valid("param"));
       return c.json(toTableStatus(status), 200);
+    })
+    .openapi(snapshotsRoute, async (c) => {
+      const snapshots = await listSnapshots(db, c.var.call.id, c.req.valid("param"));
+      c.set("rows", snapshots.length);
+      return c.json(snapshots, 200);
     });

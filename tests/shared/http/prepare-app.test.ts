@@ -221,5 +221,7 @@ test("any origin may call, with any header it asks for", async () => {
     "preference-applied",
     "retry-after",
     "content-disposition",
+    "x-snapshot-version",
+    "x-sample-seed",
   ]);
 });
