@@ -78,7 +78,7 @@ export function createArtifactStore({ sign }: { sign: SignUrl }) {
         },
       }),
 
-    /** The content in base64; of large ones, one after the other. */
+    /** The content in base64; of many, some after the others. */
     async readBase64(object: string, size: number): Promise<string> {
       const release = await reading.take(size);
       try {

@@ -3,6 +3,10 @@ import { quoteName, sourceSql, tableSql } from "./data-sql.ts";
 
 const TOP_VALUES = 10;
 const BINS = 20;
+/** What a profile shows of a text. */
+const SHOWN_CHARACTERS = 256;
+/** Beyond this a double cannot hold the square of a value. */
+const SQUARABLE = "1e150";
 
 type Kind = "number" | "moment" | "instant" | "bytes" | "other";
 
@@ -42,18 +46,24 @@ function columnSql({ name, type, masked }: DataTable["columns"][number], place: 
 
 function figuresSql(column: string, type: string, source: string): string[] {
   const kind = kindOf(type);
-  const text = (value: string) => textSql(kind, value);
-  const bounds = [`${text(`min(${column})`)} as min`, `${text(`max(${column})`)} as max`];
-  const figures = [...bounds, topValuesSql(column, text(column), source)];
-  if (kind === "number") {
-    const moments = [`avg(${column}::double) as mean`, `stddev_samp(${column}::double) as std`];
-    figures.push(...moments, histogramSql(column, source));
-  }
-  if (kind === "bytes" || kind === "other") return figures;
   // Estimates are not made of nanoseconds.
   const value = type === "TIMESTAMP_NS" ? `${column}::timestamp` : column;
-  const quartile = (percent: number) => text(`approx_quantile(${value}, ${percent / 100})`);
+  const hasInfinite = type === "DOUBLE" || type === "FLOAT" || kind === "moment" || kind === "instant";
+  const finite = hasInfinite ? ` filter (where isfinite(${value}))` : "";
+  const bound = (aggregate: string) => `${shortSql(textSql(kind, `${aggregate}(${column})${finite}`))} as ${aggregate}`;
+  const figures = [bound("min"), bound("max"), topValuesSql(column, textSql(kind, column), source)];
+  if (kind === "number") figures.push(momentSql("avg", column, "mean"), momentSql("stddev_samp", column, "std"));
+  if (kind === "number") figures.push(histogramSql(column, source));
+  if (kind === "bytes" || kind === "other") return figures;
+  const quartile = (percent: number) => textSql(kind, `approx_quantile(${value}, ${percent / 100})${finite}`);
   return [...figures, ...[25, 50, 75].map((percent) => `${quartile(percent)} as q${percent}`)];
+}
+
+/** Null where a double cannot hold a value's square: an aggregate overflows even when nobody wants its value. */
+function momentSql(aggregate: string, column: string, name: string): string {
+  const size = `abs(${column}::double)`;
+  const isSquarable = `max(${size}) filter (where isfinite(${column}::double)) < ${SQUARABLE}`;
+  return `case when ${isSquarable} then ${aggregate}(${column}::double) filter (where ${size} < ${SQUARABLE}) end as ${name}`;
 }
 
 /** Counts those values that are most likely the most frequent: to count all would take memory for each. */
@@ -61,24 +71,31 @@ function topValuesSql(column: string, text: string, source: string): string {
   return `(with likely as (select unnest(approx_top_k(${column}, ${TOP_VALUES})) as v from ${source}),
              counted as (select ${text} as v, count(*) as n from ${source}
                           where ${column} in (select v from likely) group by all)
-        select to_json(list({'value': v, 'count': n} order by n desc, v))::varchar from counted) as top_values`;
+        select to_json(list({'value': ${shortSql("v")}, 'count': n} order by n desc, v))::varchar from counted) as top_values`;
 }
 
 /** A value as `sample.json` has it, but always as a text. */
 function textSql(kind: Kind, value: string): string {
   if (kind === "bytes") return `to_base64(${value})`;
-  if (kind === "instant") return `replace(make_timestamp(epoch_us(${value}))::varchar, ' ', 'T') || 'Z'`;
+  if (kind === "instant") {
+    // What is infinite has no microseconds.
+    return `coalesce(replace(make_timestamp(epoch_us(${value}))::varchar, ' ', 'T') || 'Z', (${value})::varchar)`;
+  }
   return kind === "moment" ? `replace((${value})::varchar, ' ', 'T')` : `(${value})::varchar`;
 }
 
-/** Bins of equal width from the least finite value to the greatest. */
+const shortSql = (text: string) => `left(${text}, ${SHOWN_CHARACTERS})`;
+
+/** Bins of equal width from the least finite value to the greatest; in quarters, as the span of all doubles is none. */
 function histogramSql(column: string, source: string): string {
-  return `(with finite as (select ${column}::double as v from ${source} where isfinite(${column}::double)),
-             bounds as (select min(v) as low, max(v) as high, (max(v) - min(v)) / ${BINS} as width from finite),
-             binned as (select case when width > 0 then least(floor((v - low) / width), ${BINS - 1}) else 0 end as bin
-                          from finite, bounds),
+  const last = BINS - 1;
+  return `(with quarters as (select ${column}::double / 4 as v from ${source} where isfinite(${column}::double)),
+             bounds as (select min(v) as low, max(v) as high, (max(v) - min(v)) / ${BINS} as width from quarters),
+             binned as (select case when width > 0 then least(floor((v - low) / width), ${last}) else 0 end as bin
+                          from quarters, bounds),
              counted as (select bin, count(*) as n from binned group by bin)
-        select to_json(list({'from': low + width * bin, 'to': case bin when ${BINS - 1} then high else low + width * (bin + 1) end,
+        select to_json(list({'from': (low + width * bin) * 4,
+                             'to': case bin when ${last} then high else low + width * (bin + 1) end * 4,
                              'count': n} order by bin))::varchar
           from counted, bounds) as histogram`;
 }

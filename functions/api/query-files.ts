@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { ByteBudget } from "../../shared/byte-budget.ts";
 import type { SignUrl } from "../../shared/cloud/sign-url.ts";
 import type { OutputFormat } from "../../shared/contract/data.ts";
 import type { QueryRow } from "../../shared/db/queries.ts";
@@ -5,6 +7,8 @@ import { CorralError, isErrorCode } from "../../shared/errors.ts";
 import { fetchObject } from "./fetch-object.ts";
 
 const READ_SECONDS = 3600;
+/** Of results that are being read: parsed they take up to six times as much, and a function has 256 MB. */
+const MAX_READING_BYTES = 8 * 1024 * 1024;
 
 export const CONTENT_TYPES = {
   json: "application/json",
@@ -26,6 +30,8 @@ export type QueryFiles = ReturnType<typeof createQueryFiles>;
 
 /** Where the results of queries can be read. */
 export function createQueryFiles({ sign }: { sign: SignUrl }) {
+  const reading = new ByteBudget(MAX_READING_BYTES);
+
   async function signResult(object: string): Promise<Pick<QueryResult, "url" | "expiresAt">> {
     const filename = object.slice(object.lastIndexOf("/") + 1);
     const query = { "response-content-disposition": `attachment; filename="${filename}"` };
@@ -50,11 +56,16 @@ export function createQueryFiles({ sign }: { sign: SignUrl }) {
       };
     },
 
-    /** A result in JSON, into memory. */
-    async readJson({ url }: QueryResult): Promise<unknown> {
-      const stored = await fetchObject(url);
-      if (stored === undefined) throw new CorralError("result_gone");
-      return stored.json();
+    /** A result in JSON, into memory; of large ones, one after the other. */
+    async readJson({ url, bytes }: QueryResult): Promise<unknown> {
+      const release = await reading.take(bytes);
+      try {
+        const stored = await fetchObject(url);
+        if (stored === undefined) throw new CorralError("result_gone");
+        return await stored.json();
+      } finally {
+        release();
+      }
     },
   };
 }
@@ -70,6 +81,13 @@ function requireCompleted({ status, error }: QueryRow): void {
     default:
       throw new CorralError("query_not_finished");
   }
+}
+
+const receipt = z.object({ snapshots: z.array(z.object({ version: z.string() })) });
+
+/** The version of the one table that a completed query has read; undefined where its receipt tells of none. */
+export function versionRead({ receipt: told }: QueryRow): string | undefined {
+  return receipt.safeParse(told).data?.snapshots.at(0)?.version;
 }
 
 /** Ends a request that a failed query was to answer as if the request itself had failed so. */

@@ -85,7 +85,7 @@ export const artifactContentQuery = z.object({
   inline: z
     .enum(["true", "false"])
     .default("false")
-    .describe("true: base64 in JSON, up to 10 MB, instead of a redirect"),
+    .describe("true: base64 in JSON, up to 2 MiB, instead of a redirect"),
 });
 
 export const artifactContentReply = artifactReply.extend({ content: z.string().meta({ format: "byte" }) });

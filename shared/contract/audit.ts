@@ -17,7 +17,7 @@ export const searchAuditQuery = z.object({
 });
 
 export const auditDetails = z.record(z.string(), z.unknown()).nullable();
-export const auditEntry = z
+const auditEntry = z
   .object({
     id: z.int(),
     call_id: z
@@ -43,7 +43,7 @@ export const auditEntry = z
 
 export const searchAuditReply = z
   .object({
-    entries: z.array(auditEntry).describe("Newest first"),
+    entries: z.array(auditEntry).describe("Newest first; fewer than asked for where they are large"),
     next_before_id: z.int().nullable().describe("Null when there are no more"),
   })
   .meta({ id: "AuditPage" });

@@ -70,7 +70,11 @@ export const profileRequest = z.strictObject({
   table_name: name,
   schema_name: schemaName,
   force_refresh: z.boolean().default(false).describe("Computes it anew instead of taking what the sync has computed"),
-  sample_size: sampleSize.nullish().describe("Of how many rows a refreshed profile is; all, unless it is given"),
+  sample_size: sampleSize
+    .nullish()
+    .describe(
+      "Of how many rows a refreshed profile is; all, unless it is given. Without `force_refresh` it says nothing",
+    ),
 });
 
 /** What a profile tells of a column; of a masked one only how much of it is null. */

@@ -93,7 +93,6 @@ export const putScheduleRequest = z.strictObject({
   ...options,
   config,
 });
-export type WantedSchedule = z.output<typeof putScheduleRequest>;
 export const scheduleReply = z
   .object({
     schedule: z.string().nullable().describe("Null when there is none"),

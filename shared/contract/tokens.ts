@@ -11,7 +11,7 @@ const limits = z.strictObject({
   requests_per_minute: count(1_000_000),
   concurrent_queries: count(1000),
   query_seconds: count(86_400),
-  query_memory_mb: count(1_048_576),
+  query_memory_mb: count(1_048_576).describe("At most what the runner gives a query: its `QUERY_MEMORY_MB`"),
   result_rows: count(MAX_INT),
   result_bytes: count(Number.MAX_SAFE_INTEGER),
 });

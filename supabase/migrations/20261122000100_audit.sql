@@ -202,7 +202,7 @@ begin
 end
 $$;
 
--- Puts on record how calls ended: [{call, status, error_code, rows, bytes, milliseconds}].
+-- Puts on record how calls ended, each once: [{call, status, error_code, rows, bytes, milliseconds}].
 create function public.finish_calls(p_calls jsonb) returns void
 language plpgsql security definer set search_path = ''
 as $$
@@ -210,7 +210,8 @@ begin
   insert into corral.audit (call_id, event, status, error_code, rows, bytes, milliseconds)
   select c.call, 'finished', c.status, c.error_code, c.rows, c.bytes, c.milliseconds
     from jsonb_to_recordset(p_calls) as c (
-      call bigint, status int, error_code text, rows bigint, bytes bigint, milliseconds real);
+      call bigint, status int, error_code text, rows bigint, bytes bigint, milliseconds real)
+   where not exists (select from corral.audit f where f.call_id = c.call and f.event = 'finished');
 end
 $$;
 

@@ -146,8 +146,8 @@ begin
 end
 $$;
 
--- Hands out again what dead runners held, once; a query that kills its runner twice has failed. And sees to it that
--- there is a runner for what waits.
+-- Hands out again what dead runners held, twice, for a query may have done nothing but run beside the one that killed
+-- them; one whose third runner dies has failed. And sees to it that there is a runner for what waits.
 create function corral.sweep_queries() returns void
 language plpgsql set search_path = ''
 as $$
@@ -160,14 +160,14 @@ begin
      limit 1000
        for no key update of q skip locked
   loop
-    if v_query.attempt < 2 then
+    if v_query.attempt < 3 then
       update corral.queries
          set state = 'pending', run_id = null, run_attempt = null, started_at = null
        where id = v_query.id;
     else
       update corral.queries
          set state = 'failed', finished_at = corral.now(), error_code = 'runner_died',
-             error = 'The query''s runner died, twice.'
+             error = 'The query''s runner died, three times.'
        where id = v_query.id
       returning * into v_query;
       perform corral.record_query_end(v_query);

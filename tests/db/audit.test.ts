@@ -258,6 +258,14 @@ describe("the record of a call", () => {
     ]);
   });
 
+  test("has one end, however often it is told", async () => {
+    const call = await admitAgent(db, agent);
+    const ends = [200, 500].map((status) => JSON.stringify([{ call: Number(call), status }]));
+    for (const end of ends) await db.sql("select public.finish_calls($1)", [end]);
+    const rows = await db.sql("select status from corral.audit where call_id = $1 and event = 'finished'", [call]);
+    expect(rows).toEqual([{ status: 200 }]);
+  });
+
   test.each([
     "update corral.audit set path = '/elsewhere'",
     "delete from corral.audit",

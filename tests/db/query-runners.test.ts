@@ -280,7 +280,7 @@ describe("leaving", () => {
 });
 
 describe("the sweep", () => {
-  test("hands a dead runner's query out again once; one that kills its runner twice has failed", async () => {
+  test("hands a dead runner's query out again twice; one whose third runner dies has failed", async () => {
     const query = await submitQuery(db, agent);
     const dead = await startRunner(db);
     await claimQueries(db, dead);
@@ -290,16 +290,19 @@ describe("the sweep", () => {
     await sweep();
     expect(await queryOf(db, query)).toMatchObject({ state: "pending", run_id: null, started_at: null, attempt: 1 });
     expect(await complete(dead, query)).toBe("stale");
-    const next = await startRunner(db);
-    expect(await claimQueries(db, next)).toEqual([query]);
-    await killContainer(db, next);
-    await sweep();
+    for (const attempt of [2, 3]) {
+      const next = await startRunner(db);
+      expect(await claimQueries(db, next)).toEqual([query]);
+      expect(await queryOf(db, query)).toMatchObject({ state: "running", attempt });
+      await killContainer(db, next);
+      await sweep();
+    }
     const { call_id, ...row } = await queryOf(db, query);
     expect(row).toMatchObject({
       state: "failed",
-      attempt: 2,
+      attempt: 3,
       error_code: "runner_died",
-      error: "The query's runner died, twice.",
+      error: "The query's runner died, three times.",
       finished_at: expect.any(Date),
     });
     expect((await detailsOf(db, String(call_id))).slice(1)).toMatchObject([{ outcome: "failed" }]);

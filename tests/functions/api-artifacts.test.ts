@@ -230,15 +230,22 @@ describe("GET /artifacts/{id}/content", () => {
     );
   });
 
-  test("is the content in base64 where that is asked for, up to 10 MiB", async () => {
+  test("is the content in base64 where that is asked for, up to 2 MiB", async () => {
     const { body } = await create();
     const inline = await call(`${body.artifact_id}/content?inline=true`);
     expect(inline).toMatchObject({ status: 200, body: { name: WISH.name, content: WISH.content } });
-    const { body: big } = await open();
-    await put(big, Buffer.alloc(10 * 1024 * 1024 + 1));
-    await call(`${big.artifact_id}/complete`, "POST");
-    const refused = await call(`${big.artifact_id}/content?inline=true`);
-    expect(refused).toMatchObject({ status: 413, body: { code: "artifact_too_large" } });
+    const inlineOf = async (size: number) => {
+      const { body: big } = await open();
+      await put(big, Buffer.alloc(size, 7));
+      await call(`${big.artifact_id}/complete`, "POST");
+      return call(`${big.artifact_id}/content?inline=true`);
+    };
+    const most = 2 * 1024 * 1024;
+    expect((await inlineOf(most)).body.content).toBe(Buffer.alloc(most, 7).toString("base64"));
+    expect(await inlineOf(most + 1)).toMatchObject({
+      status: 413,
+      body: { code: "artifact_too_large", detail: expect.stringContaining("redirect") },
+    });
   });
 });
 

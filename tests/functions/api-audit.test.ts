@@ -94,6 +94,34 @@ describe("GET /api/v1/admin/audit", () => {
     expect(whole).toEqual(whole.toSorted((a, b) => b - a));
   });
 
+  test("goes on where a page ends because its entries are large", async () => {
+    const { agent, token } = await api.createAgent();
+    const { headers } = await api.call("nothing", { token });
+    const [received] = await api.recordOf(headers);
+    await api.db.sql(
+      `insert into corral.audit (call_id, event, details)
+       select $1, 'detail', jsonb_build_object('sql', repeat('x', 400000)) from generate_series(1, 15)`,
+      [received?.call_id],
+    );
+    const first = await search({ agent, limit: "1000" });
+    expect(first.entries).toHaveLength(10);
+    expect(first.next_before_id).toBe(first.entries.at(-1)?.id);
+    const second = await search({ agent, limit: "1000", before_id: String(first.next_before_id) });
+    expect(second).toMatchObject({ entries: { length: 7 }, next_before_id: null });
+  });
+
+  test("finds a thousand entries, each once", async () => {
+    const { agent, token } = await api.createAgent();
+    const [received] = await api.recordOf((await api.call("nothing", { token })).headers);
+    await api.db.sql(
+      "insert into corral.audit (call_id, event, details) select $1, 'detail', '{}' from generate_series(1, 1100)",
+      [received?.call_id],
+    );
+    const { entries, next_before_id } = await search({ agent, limit: "1000" });
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(1000);
+    expect((await search({ agent, before_id: String(next_before_id), limit: "150" })).entries).toHaveLength(102);
+  });
+
   test.for([
     ["limit", "0"],
     ["limit", "1001"],

@@ -83,6 +83,19 @@ describe("POST /api/v1/auth/token", () => {
     expect(reply).toMatchObject({ status: 422, body: { code: "invalid_request" } });
   });
 
+  test("is on record with the address that was tried, and whose account it is", async () => {
+    const username = await addAdmin();
+    const [user] = await api.db.sql<{ id: string }>("select id from auth.users where email = $1", [username]);
+    const detailsOf = async (fields: { username: string; password: string }) => {
+      const record = await api.recordOf((await signIn(fields)).headers);
+      return record.flatMap(({ event, details }) => (event === "detail" ? [details] : []));
+    };
+    expect(await detailsOf({ username, password })).toEqual([{ email: username, user_id: user?.id }]);
+    expect(await detailsOf({ username: ` ${username}`, password: "wrong horse" })).toEqual([{ email: username }]);
+    const unknown = `${randomUUID()}@example.org`;
+    expect(await detailsOf({ username: unknown, password })).toEqual([{ email: unknown }]);
+  });
+
   test("is on record without the password, whether it goes well or not", async () => {
     const username = await addAdmin();
     const [good, bad] = [await signIn({ username, password }), await signIn({ username, password: "wrong horse" })];

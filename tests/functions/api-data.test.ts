@@ -156,7 +156,11 @@ describe("POST /data/profile", () => {
   test("is a query's result when it is to be fresh", async () => {
     const asked = profile({ table_name: "FLIGHTS", force_refresh: true, sample_size: 2 });
     const query = await scene.claimQuery();
-    expect(query).toMatchObject({ output_format: "json", sql: expect.stringContaining("reservoir(2 rows)") });
+    expect(query).toMatchObject({
+      output_format: "json",
+      sql: expect.stringContaining("reservoir(2 rows)"),
+      limits: { bytes: 8 * 1024 * 1024 },
+    });
     const rows = [
       {
         place: 0,

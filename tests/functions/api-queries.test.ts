@@ -120,15 +120,18 @@ describe("POST /queries", () => {
     await scene.completeQuery(await scene.claimQuery());
   });
 
-  test("puts the SQL and the versions of tables on record", async () => {
+  test("puts on record the SQL, what its caller could see, and what it has read in the end", async () => {
     const { headers, body } = await submit();
     const [, detail] = await scene.recordOf(headers);
     expect(detail?.details).toMatchObject({
       query_id: body.query_id,
       sql: WISH.query,
-      tables: [{ table: "PUBLIC.FLIGHTS" }],
+      in_sight: [{ table: "PUBLIC.FLIGHTS" }],
     });
-    await scene.completeQuery(await scene.claimQuery());
+    const snapshots = [{ table: "PUBLIC.FLIGHTS", version: "7" }];
+    await scene.completeQuery(await scene.claimQuery(), { snapshots });
+    const end = (await scene.recordOf(headers)).at(-1);
+    expect(end?.details).toMatchObject({ query_id: body.query_id, outcome: "completed", tables: snapshots });
   });
 
   test.for([
@@ -234,7 +237,7 @@ describe("GET /queries/{id}/result", () => {
       body: { code: "query_failed", detail: "no such column" },
     });
     const id = await complete();
-    await scene.bucket.file(`results/${id}.csv`).delete();
+    await scene.bucket.file(`results/${id}-1.csv`).delete();
     expect(await (await result(id)).json()).toMatchObject({ code: "result_gone" });
   });
 });

@@ -150,8 +150,11 @@ describe("a sample beyond what the sync has drawn", () => {
       sql: 'select * from "PUBLIC"."FLIGHTS" using sample reservoir(20000 rows) repeatable (7)',
       output_format: "csv",
     });
-    await scene.completeQuery(query, { content: "ID,NAME\n5,five\n", rowCount: 20_000 });
+    const snapshots = [{ table: "PUBLIC.FLIGHTS", version: "000000002-later" }];
+    await scene.completeQuery(query, { content: "ID,NAME\n5,five\n", rowCount: 20_000, snapshots });
     const { status, headers, text } = await asked;
+    expect(headers.get("x-snapshot-version")).toBe("000000002-later");
+    expect(headers.get("x-sample-seed")).toBe("7");
     expect({ status, text }).toEqual({ status: 200, text: "ID,NAME\n5,five\n" });
     expect(headers.get("content-type")).toBe("text/csv; charset=utf-8");
   });
@@ -161,9 +164,11 @@ describe("a sample beyond what the sync has drawn", () => {
     const query = await scene.claimQuery();
     expect(query.sql).toBe('select * from "PUBLIC"."FLIGHTS" limit 1500000');
     const content = JSON.stringify([{ ID: 1, NAME: "x".repeat(2 ** 20) }]);
-    await scene.completeQuery(query, { content, rowCount: 1_500_000 });
+    const snapshots = [{ table: "PUBLIC.FLIGHTS", version: flights.version }];
+    await scene.completeQuery(query, { content, rowCount: 1_500_000, snapshots });
     const { status, headers } = await asked;
     expect(status).toBe(303);
+    expect(headers.get("x-snapshot-version")).toBe(flights.version);
     const stored = await fetch(headers.get("location") ?? "");
     expect(await stored.text()).toBe(content);
   });
@@ -177,6 +182,23 @@ describe("a sample beyond what the sync has drawn", () => {
     expect(query.sql).toContain("reservoir(4 rows)");
     await scene.completeQuery(query, { content: "[]" });
     expect(await asked).toMatchObject({ status: 200, body: [] });
+  });
+
+  test("of some megabytes is read by many at once, and by those after whoever hangs up", async () => {
+    const wide = await scene.addTable({ first: Array.from({ length: 3 }, (_, id) => [id, "é".repeat(2 ** 20)]) });
+    await scene.grant(wide, agent.swarm);
+    const wish = { table_name: wide.table, sample_type: "first", sample_size: 3 };
+    for (let count = 0; count < 8; count++) {
+      const reply = await scene.fetch("data/sample", { token: agent.token, body: wish });
+      await reply.body?.cancel();
+    }
+    const texts = await Promise.all(Array.from({ length: 10 }, () => sampleText(wish)));
+    const expected = JSON.stringify([0, 1, 2].map((ID) => ({ ID, NAME: "é".repeat(2 ** 20) })));
+    for (const { status, text } of texts)
+      expect({ status, isWhole: text === expected }).toEqual({ status: 200, isWhole: true });
+    const [first] = texts;
+    const record = await scene.recordOf(first?.headers ?? new Headers());
+    expect(record.at(-1)).toMatchObject({ rows: "3", bytes: String(Buffer.byteLength(expected)) });
   });
 
   test("in Parquet is a query even where the rows are there", async () => {

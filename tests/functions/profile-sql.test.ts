@@ -21,8 +21,8 @@ beforeAll(async () => {
       from range(1000) t (i)`);
 });
 
-async function tableOf(masked: string[] = []): Promise<DataTable> {
-  const described = await duckdb.runAndReadAll(`describe "my ""s"."select"`);
+async function tableOf(masked: string[] = [], name = "select"): Promise<DataTable> {
+  const described = await duckdb.runAndReadAll(`describe "my ""s"."${name}"`);
   const columns = described.getRows().map(([name, type]) => ({
     name: String(name),
     type: String(type),
@@ -30,7 +30,7 @@ async function tableOf(masked: string[] = []): Promise<DataTable> {
   }));
   return {
     schema_name: 'my "s',
-    table_name: "select",
+    table_name: name,
     description: null,
     tags: [],
     columns,
@@ -109,6 +109,70 @@ test("a profile is computed of values of every kind", async () => {
     mean: null,
     top_values: [],
     histogram: null,
+  });
+});
+
+/** The profile of a table that has a column of these values. */
+async function profileOf(type: string, ...values: string[]) {
+  const rows = values.map((value) => `('${value}'::${type})`);
+  await duckdb.run(`create or replace table "my ""s".odd as select v from (values ${rows.join(", ")}) t (v)`);
+  const table = await tableOf([], "odd");
+  const { columns } = readProfileRows(await resultOf(profileSql(table, undefined)), table.columns);
+  return columns[0];
+}
+
+test.for(["DOUBLE", "FLOAT"])("what is not finite in a %s is no figure", async (type) => {
+  expect(await profileOf(type, "nan", "inf", "-inf", "1", "3")).toMatchObject({
+    null_count: 0,
+    min: 1,
+    max: 3,
+    mean: 2,
+    std: Math.SQRT2,
+    q50: expect.toSatisfy((q50) => q50 >= 1 && q50 <= 3),
+    top_values: expect.arrayContaining([{ value: 1, count: 1 }]),
+    histogram: [
+      { from: 1, to: 1.1, count: 1 },
+      { from: expect.closeTo(2.9), to: 3, count: 1 },
+    ],
+  });
+  const none = { null_count: 0, min: null, max: null, mean: null, std: null, q25: null, histogram: null };
+  expect(await profileOf(type, "nan", "inf")).toMatchObject(none);
+});
+
+test("of doubles that are too large to be squared there are all figures but mean and deviation", async () => {
+  expect(await profileOf("DOUBLE", "1e200", "2e200", "1")).toMatchObject({ max: 2e200, mean: null, std: null });
+  const [least, greatest] = [-Number.MAX_VALUE, Number.MAX_VALUE];
+  const widest = await profileOf("DOUBLE", String(least), String(greatest), "0", "1e308");
+  expect(widest).toMatchObject({ min: least, max: greatest, mean: null });
+  expect(widest?.histogram?.map(({ count }) => count)).toEqual([1, 1, 1, 1]);
+  expect([widest?.histogram?.at(0)?.from, widest?.histogram?.at(-1)?.to]).toEqual([least, greatest]);
+  for (const { from, to } of widest?.histogram ?? []) expect(Number(from)).toBeLessThan(Number(to));
+});
+
+test.for(["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS"])(
+  "what is not finite in a %s is no figure",
+  async (type) => {
+    const day = expect.stringMatching(/^2024-01-01/);
+    const figures = { null_count: 0, min: day, max: day, q25: day, q50: day, q75: day };
+    const top_values = expect.arrayContaining([{ value: "infinity", count: 2 }]);
+    expect(await profileOf(type, "infinity", "2024-01-01", "-infinity", "infinity")).toMatchObject({
+      ...figures,
+      top_values,
+    });
+  },
+);
+
+test.for(["VARCHAR", "BLOB", "JSON", "VARCHAR[]"])("of a long %s a profile shows 256 characters", async (type) => {
+  const [a, b] = ["a", "b"].map((end) => `["${"x".repeat(100_000)}${end}"]`);
+  const column = await profileOf(type, a ?? "", a ?? "", b ?? "");
+  const long = expect.toSatisfy((text) => text.length === 256);
+  expect(column).toMatchObject({
+    min: long,
+    max: long,
+    top_values: [
+      { value: long, count: 2 },
+      { value: long, count: 1 },
+    ],
   });
 });
 

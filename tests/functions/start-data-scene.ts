@@ -31,6 +31,8 @@ interface Outcome {
   preview?: Row[];
   rowCount?: number;
   content?: string | Buffer;
+  /** What it says to have read. */
+  snapshots?: { table: string; version: string }[];
 }
 
 export const COLUMNS = [
@@ -126,10 +128,10 @@ export async function startDataScene() {
     /** Plays a runner that has an answer, with its object in the bucket. */
     async completeQuery(
       query: Claimed,
-      { columns = COLUMNS, preview = numbered(2), rowCount = 2, content = "[]" }: Outcome = {},
+      { columns = COLUMNS, preview = numbered(2), rowCount = 2, content = "[]", snapshots = [] }: Outcome = {},
     ) {
       if (runner === undefined) throw new Error("no runner");
-      const object = `results/${query.query_id}.${query.output_format}`;
+      const object = `results/${query.query_id}-1.${query.output_format}`;
       await bucket.file(object).save(content);
       const result = {
         columns,
@@ -138,7 +140,7 @@ export async function startDataScene() {
         row_count: rowCount,
         result_object: object,
         result_bytes: Buffer.byteLength(content),
-        receipt: { sql_hash: "abc", snapshots: [], row_count: rowCount, result_hash: "def", seconds: 0.01 },
+        receipt: { sql_hash: "abc", snapshots, row_count: rowCount, result_hash: "def", seconds: 0.01 },
         stats: { seconds: 0.01 },
       };
       const { run, attempt } = runner;

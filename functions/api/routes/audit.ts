@@ -1,8 +1,8 @@
-import { auditDetails, searchAuditQuery, searchAuditReply } from "../../../shared/contract/audit.ts";
-import { searchAudit } from "../../../shared/db/audit.ts";
+import { searchAuditQuery, searchAuditReply } from "../../../shared/contract/audit.ts";
 import type { DataEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
+import { readAuditPage } from "../read-audit-page.ts";
 
 const route = createRoute({
   method: "get",
@@ -17,9 +17,7 @@ const route = createRoute({
 export const auditRoute = ({ db }: Deps) =>
   createRouter<DataEnv>().openapi(route, async (c) => {
     const filter = c.req.valid("query");
-    const rows = await searchAudit(db, c.var.call.id, filter);
-    c.set("rows", rows.length);
-    const entries = rows.map((row) => ({ ...row, details: auditDetails.parse(row.details) }));
-    const next_before_id = rows.length < filter.limit ? null : (rows.at(-1)?.id ?? null);
-    return c.json({ entries, next_before_id }, 200);
+    const { entries, hasMore } = await readAuditPage(db, c.var.call.id, filter);
+    c.set("rows", entries.length);
+    return c.json({ entries, next_before_id: hasMore ? (entries.at(-1)?.id ?? null) : null }, 200);
   });

@@ -17,7 +17,7 @@ import type { Deps } from "../app.ts";
 import { MAX_ARTIFACT_BYTES } from "../artifact-store.ts";
 import { toArtifactReply } from "../to-artifact-reply.ts";
 
-export const MAX_INLINE_BYTES = 10 * 1024 * 1024;
+const MAX_INLINE_BYTES = 10 * 1024 * 1024;
 const TOO_LARGE = `An artifact of more than 10 MiB does not pass here. Ask POST ${BASE}/artifacts/upload_url for a URL to PUT up to 50 MiB to.`;
 /** Base64 takes four characters for three bytes; the rest is for what is said about the content. */
 const MAX_BODY_BYTES = Math.ceil((MAX_INLINE_BYTES * 4) / 3) + 512 * 1024;

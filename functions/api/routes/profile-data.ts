@@ -14,6 +14,8 @@ import { toQueryReply } from "../to-query-reply.ts";
 
 /** Long enough for a container to start. */
 const DEFAULT_WAIT_SECONDS = 30;
+/** Of a profile's rows, which are read into memory. */
+const MAX_BYTES = 8 * 1024 * 1024;
 
 const route = createRoute({
   method: "post",
@@ -43,7 +45,8 @@ export const profileDataRoute = ({ db, snapshots, results }: Deps) =>
     }
     const count = rowsOf(sample_size ?? sight.row_count, sight.row_count);
     const sampled = count < sight.row_count ? { count, seed: randomSeed() } : undefined;
-    const spec = { sql: profileSql(sight, sampled), parameters: null, outputFormat: "json", limits: null } as const;
+    const sql = profileSql(sight, sampled);
+    const spec = { sql, parameters: null, outputFormat: "json", limits: { bytes: MAX_BYTES } } as const;
     const query = await runQuery(c, db, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
     if (!isOver(query)) return c.json(await toQueryReply(query, results), 202);
     requireNoFailure(query);

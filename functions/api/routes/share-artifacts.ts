@@ -21,7 +21,9 @@ import type { DataEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
 import { toArtifactReply } from "../to-artifact-reply.ts";
-import { MAX_INLINE_BYTES } from "./create-artifact.ts";
+
+/** Of a content in a reply, of which many are in memory until their readers have them. */
+const MAX_INLINE_BYTES = 2 * 1024 * 1024;
 
 const request = { params: artifactParams };
 
@@ -103,7 +105,7 @@ export const shareArtifactRoutes = ({ db, artifacts, waitUntil }: Deps) =>
       }
       const size = artifact.size_bytes ?? 0;
       if (size > MAX_INLINE_BYTES) {
-        throw new CorralError("artifact_too_large", "More than 10 MiB are read by the redirect, without inline=true");
+        throw new CorralError("artifact_too_large", "More than 2 MiB are read by the redirect, without inline=true");
       }
       const content = await artifacts.readBase64(artifact.object, size);
       return c.json({ ...toArtifactReply(artifact), content }, 200);
