@@ -20,6 +20,7 @@ export class ChildPool {
   readonly #ready: QueryChild[] = [];
   readonly #waiting: ((child: Promise<QueryChild>) => void)[] = [];
   readonly #starts = new Set<Promise<void>>();
+  readonly #ends = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(options: ChildPoolOptions) {
@@ -27,7 +28,7 @@ export class ChildPool {
     this.#fill();
   }
 
-  /** A child for one query; whoever takes it ends it. */
+  /** A child for one query; whoever takes it gives it to `end`. */
   take(): Promise<QueryChild> {
     const child = this.#takeReady();
     if (child !== undefined) {
@@ -40,11 +41,21 @@ export class ChildPool {
     });
   }
 
-  /** Ends all children that nobody took. */
+  /** Ends a child, for whose end nobody needs to wait but `close`. */
+  end(child: QueryChild): void {
+    const end = child
+      .kill()
+      .catch((error) => this.#options.log(`a child's folder cannot be removed: ${error}`))
+      .finally(() => this.#ends.delete(end));
+    this.#ends.add(end);
+  }
+
+  /** Ends all children that nobody took; resolves when nothing of any child is left. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#starts);
-    await Promise.all(this.#ready.splice(0).map((child) => child.kill()));
+    for (const child of this.#ready.splice(0)) this.end(child);
+    await Promise.all(this.#ends);
   }
 
   #takeReady(): QueryChild | undefined {

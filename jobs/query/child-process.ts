@@ -21,14 +21,17 @@ export interface ChildOptions {
 }
 
 /** What Node, its threads' stacks and DuckDB without any data take of the limit. */
-const OVERHEAD_MB = 256;
+export const OVERHEAD_MB = 256;
 const STDERR_CHARS = 4096;
 
 /** No core dump, no file of any size, and then data and time as given; the rest is the program. */
 const LIMITED =
-  'ulimit -c 0 && ulimit -f 0 && ulimit -d "$1" && ulimit -t "$2" && shift 2 && exec /usr/bin/env -i "$@"';
+  'ulimit -c 0 && ulimit -f 0 && ulimit -d "$1" && ulimit -S -t "$2" && ulimit -H -t "$3" && shift 3 && exec /usr/bin/env -i "$@"';
 /** macOS has no limit for data that holds. */
-const LIMITED_TIME = 'ulimit -c 0 && ulimit -f 0 && ulimit -t "$2" && shift 2 && exec /usr/bin/env -i "$@"';
+const LIMITED_TIME =
+  'ulimit -c 0 && ulimit -f 0 && ulimit -S -t "$2" && ulimit -H -t "$3" && shift 3 && exec /usr/bin/env -i "$@"';
+/** Before the limit of time kills, it ends by a signal that tells what it was. */
+const TELLING_SECONDS = 5;
 
 const run = promisify(execFile);
 
@@ -58,7 +61,8 @@ export class QueryChild {
   /** Resolves when the child is ready to be asked. */
   static async spawn({ file, scratchDir, memoryMb, cpuSeconds }: ChildOptions): Promise<QueryChild> {
     const dir = await mkdtemp(join(scratchDir, "query-"));
-    const limits = [String((memoryMb + OVERHEAD_MB) * 1024), String(Math.ceil(cpuSeconds))];
+    const seconds = Math.ceil(cpuSeconds);
+    const limits = [(memoryMb + OVERHEAD_MB) * 1024, seconds, seconds + TELLING_SECONDS].map(String);
     const script = process.platform === "linux" ? LIMITED : LIMITED_TIME;
     const child = spawn("/bin/sh", ["-c", script, "sh", ...limits, process.execPath, fileURLToPath(file)], {
       cwd: dir,
@@ -99,11 +103,6 @@ export class QueryChild {
     await run("prlimit", [`--pid=${this.pid}`, `--data=${bytes}:${bytes}`]).catch(() => undefined);
   }
 
-  /** Says that nothing more will be asked. */
-  hangUp(): void {
-    this.#process.stdin?.end();
-  }
-
   /** The next report, which is to be this one. */
   async expect<T extends Report["tell"]>(tell: T): Promise<Extract<Report, { tell: T }>> {
     const next = await this.next();
@@ -137,8 +136,14 @@ export class QueryChild {
   async #explainEnd(): Promise<Error> {
     await this.#closed;
     const { exitCode, signalCode } = this.#process;
-    if (signalCode === "SIGXCPU" || signalCode === "SIGKILL")
+    if (signalCode === "SIGXCPU")
       return new QueryFailure("query_timeout", "The query took more of the processor than it may.");
+    // The runner's own kills have reasons of their own; what else kills is the system, which is short of memory.
+    if (signalCode === "SIGKILL")
+      return new QueryFailure(
+        "query_memory",
+        "The system ended the query, most likely for the memory that it took. Read less at once.",
+      );
     if (/bad_alloc|out of memory|allocation failed|cannot allocate/i.test(this.#stderr))
       return new QueryFailure("query_memory", "The query needs more memory than it may have. Read less at once.");
     if (signalCode !== null)

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Bucket } from "@google-cloud/storage";
 import type { ClaimedQuery, QueryResult } from "../../shared/db/query-task.ts";
+import type { ChildPool } from "./child-pool.ts";
 import type { QueryChild } from "./child-process.ts";
 import type { OutputFormat } from "./messages.ts";
 import type { ParquetOptions } from "./parquet-result.ts";
@@ -9,14 +10,15 @@ import type { SnapshotCache } from "./snapshot-cache.ts";
 import { storeResult } from "./store-result.ts";
 
 export interface ExecuteDeps {
-  /** A child for one query. */
-  takeChild: () => Promise<QueryChild>;
+  children: Pick<ChildPool, "take" | "end">;
   cache: Pick<SnapshotCache, "pin">;
   bucket: Bucket;
   scratchDir: string;
   /** What the children were bounded by. */
   maxMemoryMb: number;
   threads: number;
+  /** What the rows of a Parquet result may take of the disk as text. */
+  maxSpoolBytes: number;
 }
 
 const CONTENT_TYPES = {
@@ -31,8 +33,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Runs a query in a child of its own and stores what it answers; a `QueryFailure` says why it does not. */
 export async function executeQuery(task: ClaimedQuery, deps: ExecuteDeps, signal: AbortSignal): Promise<QueryResult> {
   const watch = new Stopwatch(task.limits.seconds, signal);
-  const child = await deps.takeChild();
-  const kill = () => void child.kill();
+  const child = await deps.children.take();
+  const kill = () => deps.children.end(child);
   watch.signal.addEventListener("abort", kill);
   try {
     watch.signal.throwIfAborted();
@@ -44,13 +46,14 @@ export async function executeQuery(task: ClaimedQuery, deps: ExecuteDeps, signal
   } finally {
     watch.stop();
     watch.signal.removeEventListener("abort", kill);
-    await child.kill();
+    // Nobody waits for a process to be gone.
+    deps.children.end(child);
   }
 }
 
 async function run(task: ClaimedQuery, child: QueryChild, deps: ExecuteDeps, watch: Stopwatch): Promise<QueryResult> {
-  const { id, sql, parameters, format, limits, snapshots } = task;
-  const { bucket, scratchDir, threads } = deps;
+  const { id, attempt, sql, parameters, format, limits, snapshots } = task;
+  const { bucket, scratchDir, threads, maxSpoolBytes } = deps;
   const memoryMb = Math.min(limits.memoryMb, deps.maxMemoryMb);
   const waited = watch.lap();
   const tightened = memoryMb < deps.maxMemoryMb ? child.tighten(memoryMb) : undefined;
@@ -68,9 +71,22 @@ async function run(task: ClaimedQuery, child: QueryChild, deps: ExecuteDeps, wat
     child.ask({ ask: "run", files, parameters, format, memoryMb, threads });
     const { columns } = await child.expect("columns");
     const rows = new RowReader(child, limits.rows);
-    const scratch = { scratchDir, name: id, maxBytes: limits.bytes, memoryMb, threads };
-    const content = format === "parquet" ? await asParquet(rows.read(), { columns, ...scratch }) : rows.read();
-    const object = `results/${id}.${format}`;
+    const content =
+      format === "parquet"
+        ? await asParquet(rows.read(), {
+            columns,
+            scratchDir,
+            name: id,
+            maxBytes: limits.bytes,
+            maxSpoolBytes,
+            memoryMb,
+            threads,
+            takeTurn: (turns) => watch.excuse(() => turns.take(watch.signal)),
+            signal: watch.signal,
+          })
+        : rows.read();
+    // Each attempt has a name of its own, so that none that is late can replace what another one stored.
+    const object = `results/${id}-${attempt}.${format}`;
     const { bytes, hash } = await storeResult(bucket.file(object), content, {
       contentType: CONTENT_TYPES[format],
       maxBytes: limits.bytes,
@@ -165,6 +181,16 @@ class Stopwatch {
   pause(): void {
     this.stop();
     this.#left -= performance.now() - this.#startedAt;
+  }
+
+  /** Does not count a wait. */
+  async excuse<T>(wait: () => Promise<T>): Promise<T> {
+    this.pause();
+    try {
+      return await wait();
+    } finally {
+      this.start();
+    }
   }
 
   stop(): void {

@@ -1,25 +1,36 @@
 import { createReadStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { runDuckdb } from "../snapshot/ask-duckdb.ts";
 import { openDuckdb } from "../snapshot/open-duckdb.ts";
 import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
 import type { Column } from "./messages.ts";
+import { spoolLines } from "./parquet-spool.ts";
 import { QueryFailure } from "./query-failure.ts";
-import { tooManyBytes } from "./store-result.ts";
+import { Turns } from "./turns.ts";
 
 export interface ParquetOptions {
   columns: readonly Column[];
   /** Its files are named after the query. */
   scratchDir: string;
   name: string;
+  /** Of the Parquet file. */
   maxBytes: number;
+  /** Of the rows as text, whatever the file may be. */
+  maxSpoolBytes: number;
   memoryMb: number;
   threads: number;
+  /** Waits for a turn, at the cost of nobody's time. */
+  takeTurn: (turns: Turns) => Promise<() => void>;
+  signal: AbortSignal;
 }
 
 /** Rows as text are so many times larger than as Parquet, at most, before they count as too large. */
-const TEXT_FACTOR = 16;
+const TEXT_FACTOR = 4;
 const MIN_OBJECT_BYTES = 1024 * 1024;
+/** The disk, and the runner's own memory, are for one at a time; taken in this order. */
+const SPOOLING = new Turns();
+const CONVERTING = new Turns();
 /** Types whose values are written as DuckDB reads them, and whose meaning Parquet has. */
 const KEPT =
   /^(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|UUID)$/;
@@ -30,54 +41,55 @@ const KEPT =
  * is, becomes a DECIMAL(38,0).
  */
 export async function* toParquet(lines: AsyncIterable<Buffer>, options: ParquetOptions): AsyncGenerator<Buffer> {
-  const { scratchDir, name, maxBytes, memoryMb, threads } = options;
+  const { scratchDir, name, maxBytes, maxSpoolBytes, takeTurn } = options;
   const from = join(scratchDir, `${name}.jsonl`);
   const to = join(scratchDir, `${name}.parquet`);
+  let letSpool = () => {};
   try {
-    const longestLine = await write(from, lines, maxBytes);
-    const duckdb = await openDuckdb({ path: null, scratchDir, memoryMb, threads });
+    const longestLine = await spoolLines(lines, {
+      path: from,
+      maxBytes: Math.min(maxBytes * TEXT_FACTOR, maxSpoolBytes),
+      async onLarge() {
+        letSpool = await takeTurn(SPOOLING);
+      },
+    });
+    const letConvert = await takeTurn(CONVERTING);
     try {
-      await duckdb.connection.run(copySql(options.columns, { from, to, longestLine }));
-    } catch (error) {
-      throw toFailure(error);
+      await convert({ from, to, longestLine }, options);
     } finally {
-      await duckdb.close();
+      letConvert();
     }
+    await rm(from);
     yield* createReadStream(to);
   } finally {
     await Promise.all([from, to].map((path) => rm(path, { force: true })));
+    letSpool();
   }
 }
 
-/** Resolves to the length of the longest line: DuckDB sets aside as much. */
-async function write(path: string, lines: AsyncIterable<Buffer>, maxBytes: number): Promise<number> {
-  const file = await open(path, "w");
+interface Conversion {
+  from: string;
+  to: string;
+  /** DuckDB sets aside as much. */
+  longestLine: number;
+}
+
+async function convert(
+  conversion: Conversion,
+  { columns, scratchDir, memoryMb, threads, signal }: ParquetOptions,
+): Promise<void> {
+  const duckdb = await openDuckdb({ path: null, scratchDir, memoryMb, threads });
   try {
-    let bytes = 0;
-    let longest = 0;
-    for await (const chunk of lines) {
-      bytes += chunk.length;
-      if (bytes > maxBytes * TEXT_FACTOR) throw tooManyBytes(maxBytes);
-      longest = Math.max(longest, longestOf(chunk));
-      await file.write(chunk);
-    }
-    return longest;
+    await runDuckdb(duckdb.connection, copySql(columns, conversion), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toFailure(error);
   } finally {
-    await file.close();
+    await duckdb.close();
   }
 }
 
-function longestOf(lines: Buffer): number {
-  let longest = 0;
-  for (let start = 0, end = lines.indexOf(0x0a); end >= 0; start = end + 1, end = lines.indexOf(0x0a, start))
-    longest = Math.max(longest, end - start);
-  return longest;
-}
-
-function copySql(
-  columns: readonly Column[],
-  { from, to, longestLine }: { from: string; to: string; longestLine: number },
-): string {
+function copySql(columns: readonly Column[], { from, to, longestLine }: Conversion): string {
   const read = columns.map((_, index) => `${quoteText(String(index))}: 'VARCHAR'`);
   const select = columns.map(
     ({ name, type }, index) => `${castSql(quoteName(String(index)), type)} AS ${quoteName(name)}`,
@@ -98,6 +110,11 @@ function castSql(column: string, type: string): string {
 
 function toFailure(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);
+  if (/^Out of Memory Error|bad_alloc/i.test(message))
+    return new QueryFailure(
+      "query_memory",
+      "To make the result a Parquet file needs more memory than the query may have. Select less, or ask for CSV or JSON.",
+    );
   if (!message.startsWith("Conversion Error")) return error;
   return new QueryFailure(
     "sql_error",

@@ -1,4 +1,5 @@
 import type { ClaimedQuery, QueryResult } from "../../shared/db/query-task.ts";
+import { CorralError } from "../../shared/errors.ts";
 import type { Snapshot } from "../heartbeat.ts";
 import { JobFailure } from "../job-failure.ts";
 import { Pause } from "./pause.ts";
@@ -159,8 +160,10 @@ class Runner {
   }
 }
 
+/** What a failure that is not the query's own has to say is for the log: it names objects, paths, hidden columns. */
 function toFailure(error: unknown): { code: string; message: string } {
-  if (error instanceof QueryFailure || error instanceof JobFailure) return error;
+  if (error instanceof QueryFailure) return error;
+  if (error instanceof JobFailure) return { code: error.code, message: new CorralError(error.code).detail };
   return {
     code: "runner_died",
     message: "The query could not be run, for a reason that it has no part in. Try again.",

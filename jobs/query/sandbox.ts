@@ -53,6 +53,7 @@ export class Sandbox {
     const instance = await DuckDBInstance.create(":memory:", { threads: "1" });
     const sandbox = new Sandbox(await instance.connect());
     await sandbox.#configure(FIRST_SETTINGS);
+    await sandbox.#verify(FIRST_SETTINGS);
     // The parser and the serializer are paged in before somebody waits for them.
     await sandbox.#serialize("SELECT 1");
     return sandbox;
@@ -71,9 +72,11 @@ export class Sandbox {
   /** Attaches the tables and shuts everything else out; throws unless that can be seen to hold. */
   async close(attachments: readonly Attachment[], { memoryMb, threads }: SandboxLimits): Promise<void> {
     const attach = attachments.flatMap((attachment, index) => attachSql(attachment, aliasOf(index)));
-    if (attach.length > 0) await this.#connection.run(attach.join(";"));
-    await this.#configure({ memory_limit: `${memoryMb}MB`, threads: String(threads), ...LAST_SETTINGS });
-    await this.#verify({ ...FIRST_SETTINGS, ...LAST_SETTINGS, threads: String(threads) });
+    const settings = { memory_limit: `${memoryMb}MB`, threads: String(threads), ...LAST_SETTINGS };
+    await this.#connection.run([...attach, ...settingsSql(settings)].join(";"));
+    // disabled_filesystems does not tell its value, and memory_limit tells it in other units.
+    const { disabled_filesystems: _, ...telling } = LAST_SETTINGS;
+    await Promise.all([this.#verify({ ...telling, threads: String(threads) }), this.#verifyNoDisk()]);
   }
 
   /** Runs the SQL, as it was written; the rows come when they are read. */
@@ -102,26 +105,31 @@ export class Sandbox {
   }
 
   async #configure(settings: Record<string, string>): Promise<void> {
-    const set = Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
-    await this.#connection.run(set.join(";"));
+    await this.#connection.run(settingsSql(settings).join(";"));
   }
 
   async #verify(settings: Record<string, string>): Promise<void> {
     const names = Object.keys(settings);
     const reader = await this.#connection.runAndReadAll(
-      `SELECT name, value FROM duckdb_settings() WHERE name IN (${names.map(quoteText).join(", ")})`,
+      `SELECT ${names.map((name) => `current_setting(${quoteText(name)})::VARCHAR`).join(", ")}`,
     );
-    const actual = new Map(reader.getRows().map(([name, value]) => [String(name), String(value)]));
-    for (const [name, value] of Object.entries(settings))
-      if (actual.get(name) !== value && name !== "disabled_filesystems")
-        throw new Error(`The sandbox is open: ${name} is ${actual.get(name)}`);
-    // disabled_filesystems does not tell its value: whether it holds is seen by trying.
+    const [actual = []] = reader.getRows();
+    for (const [index, name] of names.entries())
+      if (actual[index] !== settings[name]) throw new Error(`The sandbox is open: ${name} is ${actual[index]}`);
+  }
+
+  /** Whether the disk is out of reach is seen by trying. */
+  async #verifyNoDisk(): Promise<void> {
     const leak = await this.#connection.run("SELECT 1 FROM glob('/')").then(
       () => "the disk can be read",
       (error: Error) => (error.message.startsWith("Permission Error") ? undefined : error.message),
     );
     if (leak !== undefined) throw new Error(`The sandbox is open: ${leak}`);
   }
+}
+
+function settingsSql(settings: Record<string, string>): string[] {
+  return Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
 }
 
 function aliasOf(index: number): string {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -22,10 +22,10 @@ import { ChildPool } from "./child-pool.ts";
 import { executeQuery } from "./execute-query.ts";
 import type { QueryListener } from "./listen-queries.ts";
 import { Pause } from "./pause.ts";
+import { containerMemory, planMemory } from "./plan-memory.ts";
 import { drainQueue, QueryProgress } from "./run.ts";
+import { openRunnerFolder } from "./runner-folder.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
-
-const GIB = 1024 ** 3;
 
 const count = z.coerce.number().int().min(1);
 
@@ -40,7 +40,8 @@ const queryEnv = jobEnv.extend({
   QUERY_MEMORY_MB: count.default(512),
   QUERY_THREADS: count.default(availableParallelism()),
   QUERY_CACHE_DIR: z.string().default(join(tmpdir(), "corral-query")),
-  QUERY_CACHE_BYTES: count.default(20 * GIB),
+  /** A quarter of the container's memory, of which its disk may be a part, when left out. */
+  QUERY_CACHE_BYTES: count.optional(),
   /** Of a Postgres session, to be told of queries at once. */
   DATABASE_URL: z.url().optional(),
 });
@@ -67,23 +68,30 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
   }
 
   async function work({ signal }: JobContext): Promise<void> {
-    await mkdir(env.QUERY_CACHE_DIR, { recursive: true });
-    const dir = await mkdtemp(join(env.QUERY_CACHE_DIR, "runner-"));
+    const dir = await openRunnerFolder(env.QUERY_CACHE_DIR);
     const scratchDir = join(dir, "scratch");
     await mkdir(scratchDir);
+    const warmChildren = env.QUERY_WARM_CHILDREN ?? 4 * env.QUERY_CONCURRENCY;
+    const { cacheBytes, maxSpoolBytes, warning } = planMemory(containerMemory(), {
+      concurrency: env.QUERY_CONCURRENCY,
+      memoryMb,
+      warmChildren,
+      cacheBytes: env.QUERY_CACHE_BYTES,
+    });
+    if (warning !== undefined) log(warning);
     if (process.platform !== "linux") log("here only DuckDB itself bounds a query's memory: the system cannot");
     const children = new ChildPool({
       file: new URL("query-child.mjs", import.meta.url),
       scratchDir,
       memoryMb,
       cpuSeconds: MAX_CPU_SECONDS,
-      size: env.QUERY_WARM_CHILDREN ?? 4 * env.QUERY_CONCURRENCY,
+      size: warmChildren,
       startsAtOnce: availableParallelism(),
       log,
     });
     const cache = new SnapshotCache({
       dir: join(dir, "snapshots"),
-      maxBytes: env.QUERY_CACHE_BYTES,
+      maxBytes: cacheBytes,
       download: (folder, path, stop) => downloadSnapshot({ bucket, folder: `snapshots/${folder}`, path, signal: stop }),
       async derive(from, to, { hiddenColumns: hidden, maskedColumns: masked }, stop) {
         // Whoever has no such grant need not wait for DuckDB here.
@@ -93,7 +101,7 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
     });
     const pause = new Pause(env.DATABASE_URL === undefined ? LOOKING : LISTENING);
     const listener = await listen(() => pause.end());
-    const deps = { takeChild: () => children.take(), cache, bucket, scratchDir, maxMemoryMb: memoryMb, threads };
+    const deps = { children, cache, bucket, scratchDir, maxMemoryMb: memoryMb, threads, maxSpoolBytes };
     try {
       await drainQueue({
         queue: {

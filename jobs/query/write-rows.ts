@@ -18,10 +18,6 @@ export class Preview {
     this.#isFull = this.rows.length === PREVIEW_ROWS || this.#bytes > PREVIEW_BYTES;
     if (!this.#isFull) this.rows.push(row);
   }
-
-  get isFull(): boolean {
-    return this.#isFull;
-  }
 }
 
 /** Turns rows into text, which without anything between is the file that was asked for. */

@@ -38,9 +38,9 @@ beforeAll(async () => {
   expect(await lane.endOf(secret)).toMatchObject({ preview: [[100, 100]] });
   const curious = await lane.addAgent("curious");
   for (const attack of Object.values(ATTACKS).flat()) {
-    const [sql, outcome, parameters] = attack;
+    const [sql, outcome, parameters, format = "json"] = attack;
     const seconds = outcome === noTime ? SECONDS.short : SECONDS.long;
-    submitted.set(attack, await curious({ sql, parameters, limits: { ...LIMITS, seconds } }));
+    submitted.set(attack, await curious({ sql, parameters, output_format: format, limits: { ...LIMITS, seconds } }));
   }
 });
 

@@ -138,7 +138,7 @@ describe("the job cleanup", () => {
     const kept = [
       "snapshots/S/T/000000001-1/table.duckdb",
       `snapshots/S/U/${sync?.id}-2/table.duckdb`,
-      `results/${query?.id}.csv`,
+      `results/${query?.id}-1.csv`,
       `${artifact?.object}`,
       "audit/000000000007.json",
       "audit/000000000008.json",
@@ -146,7 +146,8 @@ describe("the job cleanup", () => {
     const dead = [
       "snapshots/S/T/000000099-2/table.duckdb",
       "snapshots/S/T/000000099-2/variants/x.duckdb",
-      "results/00000000-0000-4000-8000-000000000000.parquet",
+      "results/00000000-0000-4000-8000-000000000000-1.parquet",
+      "results/00000000-0000-4000-8000-000000000000-12.parquet",
       "artifacts/1/00000000-0000-4000-8000-000000000000",
       "audit/000000000006.json",
     ];

@@ -38,7 +38,7 @@ test("a query's result is an object, its first rows a preview, and its receipt s
     ],
     isCut: false,
     rowCount: 2,
-    object: "results/joined.json",
+    object: "results/joined-1.json",
   });
   const text = await scene.read(result.object);
   expect(JSON.parse(text)).toEqual([
@@ -182,7 +182,7 @@ test.each([
   await expect(
     scene.run({ id, sql: "FROM flights, range(1000)", limits: { ...LIMITS, ...limit }, snapshots: [flights] }),
   ).rejects.toEqual(failure("result_too_large", message));
-  expect(await scene.bucket.file(`results/${id}.json`).exists()).toEqual([false]);
+  expect(await scene.bucket.file(`results/${id}-1.json`).exists()).toEqual([false]);
 });
 
 test("a query that needs more memory than it may have fails, though another may have as much", async () => {

@@ -1,9 +1,9 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDuckdb } from "../../../jobs/snapshot/open-duckdb.ts";
 import { quoteText } from "../../../jobs/snapshot/quote-sql.ts";
-import { type QueryScene, startQueryScene } from "./start-query-scene.ts";
+import { LIMITS, type QueryScene, SPOOL_BYTES, startQueryScene } from "./start-query-scene.ts";
 
 let scene: QueryScene;
 beforeAll(async () => {
@@ -82,4 +82,57 @@ test("a number that Parquet cannot hold is told, with what to do", async () => {
 test("a row of many megabytes fits", async () => {
   const { object } = await scene.run({ sql: "SELECT repeat('x', 20000000) AS t", format: "parquet" });
   expect((await readParquet(object)).rows[0]?.[0]).toHaveLength(20000000);
+});
+
+test("a row that is too long for Parquet is told, with what to do", async () => {
+  const sql = "SELECT repeat('x', 34000000) AS t";
+  await expect(scene.run({ sql, format: "parquet", limits: { ...LIMITS, memoryMb: 512 } })).rejects.toMatchObject({
+    code: "result_too_large",
+    message: expect.stringContaining("A row of the result is more than 33554432 bytes of text"),
+  });
+});
+
+test.each([
+  ["a few times the result's limit", 5_000_000, 20_000_000],
+  ["what the disk has for it", 100_000_000, SPOOL_BYTES],
+])("rows whose text is more than %s are no Parquet file, however small that would be", async (_, bytes, most) => {
+  const sql = "SELECT repeat('x', 100000) AS t FROM range(1000)";
+  await expect(scene.run({ sql, format: "parquet", limits: { ...LIMITS, bytes } })).rejects.toMatchObject({
+    code: "result_too_large",
+    message: expect.stringContaining(`rows are more than ${most} bytes of text`),
+  });
+});
+
+/** Rows that come in no time, and take seconds to be written as Parquet. */
+const SLOW_TO_CONVERT = {
+  sql: "SELECT range AS a, hash(range)::VARCHAR AS b, range / 7 AS c FROM range(400000)",
+  format: "parquet",
+  limits: { ...LIMITS, bytes: 2 ** 30, rows: 1_000_000 },
+} as const;
+
+/** The rows whose conversion has begun and is not over. */
+const listConverting = async () => {
+  const names = await readdir(scene.scratchDir);
+  return names.filter((name) => name.endsWith(".parquet") && names.includes(name.replace(".parquet", ".jsonl")));
+};
+
+test("a conversion that nobody waits for any longer ends with the reason, and leaves nothing", async () => {
+  const cancel = new AbortController();
+  const running = scene.run(SLOW_TO_CONVERT, cancel.signal);
+  running.catch(() => undefined);
+  await expect.poll(listConverting, { timeout: 20_000, interval: 1 }).toHaveLength(1);
+  cancel.abort(new Error("no longer wanted"));
+  await expect(running).rejects.toThrow("no longer wanted");
+  expect((await readdir(scene.scratchDir)).filter((name) => !/^query-\w+$/.test(name))).toEqual([]);
+});
+
+test("conversions are done one after another", async () => {
+  const small = { sql: "SELECT range AS a FROM range(20000)", format: "parquet" } as const;
+  const all = Promise.all([scene.run(SLOW_TO_CONVERT), scene.run(SLOW_TO_CONVERT), scene.run(small)]);
+  let most = 0;
+  const isOver = all.then(() => true);
+  while (!(await Promise.race([isOver, new Promise((resolve) => setImmediate(resolve, false))])))
+    most = Math.max(most, (await listConverting()).length);
+  expect(most).toBe(1);
+  expect((await all).map(({ rowCount }) => rowCount)).toEqual([400_000, 400_000, 20_000]);
 });

@@ -1,5 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { type StdioOptions, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ChildPool } from "../../../jobs/query/child-pool.ts";
 import { QueryChild } from "../../../jobs/query/child-process.ts";
 import { encodeMessage, encodeRows, readFrames } from "../../../jobs/query/frames.ts";
 import { type QueryScene, startQueryScene } from "./start-query-scene.ts";
@@ -25,7 +31,7 @@ test.runIf(process.platform === "linux")(
         "Max data size": [data, data],
         "Max file size": ["0", "0"],
         "Max core file size": ["0", "0"],
-        "Max cpu time": ["60", "60"],
+        "Max cpu time": ["60", "65"],
       });
     } finally {
       await child.kill();
@@ -34,9 +40,48 @@ test.runIf(process.platform === "linux")(
 );
 
 test("a child whose runner is gone ends", async () => {
+  const stdio: StdioOptions = ["pipe", "ignore", "ignore", "pipe"];
+  const child = spawn(process.execPath, [fileURLToPath(scene.childFile)], { stdio });
+  child.stdin?.end();
+  expect(await once(child, "exit")).toEqual([0, null]);
+});
+
+test("of children that were ended nothing is left when their pool is closed", async () => {
+  const scratchDir = await mkdtemp(join(tmpdir(), "corral-pool-"));
+  try {
+    const limits = { memoryMb: 512, cpuSeconds: 60, size: 1, startsAtOnce: 1 };
+    const pool = new ChildPool({ file: scene.childFile, scratchDir, ...limits, log: () => undefined });
+    const child = await pool.take();
+    expect(await readdir(scratchDir)).not.toEqual([]);
+    pool.end(child);
+    await pool.close();
+    expect([child.isAlive, await readdir(scratchDir)]).toEqual([false, []]);
+  } finally {
+    await rm(scratchDir, { recursive: true });
+  }
+});
+
+test.each([
+  ["SIGXCPU", "query_timeout", /more of the processor/],
+  ["SIGKILL", "query_memory", /most likely for the memory/],
+  ["SIGSEGV", "sql_error", /made the engine crash \(SIGSEGV\)/],
+] as const)("a child that the system ends by %s says what that means", async (signal, code, message) => {
   const child = await scene.spawnChild();
-  child.hangUp();
-  await expect(child.next()).rejects.toThrow("The child ended with 0");
+  process.kill(child.pid ?? 0, signal);
+  await expect(child.next()).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  await child.kill();
+});
+
+test.runIf(process.platform === "linux")("a query that takes too much of the processor is told so", async () => {
+  const child = await scene.spawnChild({ cpuSeconds: 2 });
+  child.ask({ ask: "judge", sql: "SELECT sum(hash(a.range)) FROM range(1000000000000) a", grants: [] });
+  await child.expect("reads");
+  child.ask({ ask: "run", files: [], parameters: null, format: "json", memoryMb: 256, threads: 1 });
+  await expect(child.next()).rejects.toMatchObject({
+    code: "query_timeout",
+    message: expect.stringMatching(/processor/),
+  });
+  await child.kill();
 });
 
 test("a child that tells nonsense is not believed", async () => {

@@ -67,7 +67,7 @@ test("a runner answers what is asked while it is there, and leaves when nothing 
   expect(await runner.job.exit).toEqual({ code: 0, signal: null });
   expect(await lane.readRun(runner.run)).toMatchObject({ state: "succeeded" });
   expect((await lane.listObjects()).filter((name) => name.startsWith("results/")).toSorted()).toEqual(
-    [`results/${first}.json`, `results/${second}.csv`].toSorted(),
+    [`results/${first}-1.json`, `results/${second}-1.csv`].toSorted(),
   );
 });
 
@@ -93,6 +93,16 @@ test("a grant that hides and masks reads a file that never held what it conceals
     [1, "a@b.org", 100],
     [2, null, 200],
   ]);
+});
+
+test("a grant that hides everything does not tell what it hides", async () => {
+  const secret = await lane.addTable("PUBLIC", "BLANK", "SELECT 1 AS CLEARANCE");
+  await lane.grant(secret, "none", { hidden: ["CLEARANCE"] });
+  const query = await (await lane.addAgent("none"))({ sql: "SELECT count(*) FROM blank" });
+  await launch();
+  const { error_code: code, error } = await lane.endOf(query);
+  expect([code, error]).toEqual(["invalid_columns", "The table has no such columns"]);
+  await runners[0]?.job.untilLine(/All columns are hidden: CLEARANCE/);
 });
 
 test("a query that is cancelled stops, and the runner goes on", async () => {
@@ -153,6 +163,13 @@ test("a runner that is told to stop while nothing waits leaves at once", async (
   expect(await lane.readRun(runner.run)).toMatchObject({ state: "succeeded" });
 });
 
+test("a runner that may take more than its container has says so, and runs", async () => {
+  const query = await submit({ sql: "SELECT 1" });
+  const runner = await launch({ QUERY_CACHE_BYTES: String(2 ** 50) });
+  await runner.job.untilLine(/^warning: queries may take 1048\d+\.\d GB of the container's/);
+  expect(await lane.endOf(query)).toMatchObject({ state: "completed" });
+});
+
 test("of a runner that is gone no process and no file is left", async () => {
   const query = await submit({ sql: "FROM people" });
   const dir = join(tmpdir(), `corral-left-${query}`);
@@ -186,5 +203,7 @@ test("a snapshot that is gone is no fault of the query's", async () => {
   await file?.delete();
   const query = await submit({ sql: "FROM lost" });
   await launch();
-  expect(await lane.endOf(query)).toMatchObject({ state: "failed", error_code: "snapshot_unreadable" });
+  const { state, error_code: code, error } = await lane.endOf(query);
+  expect([state, code, error]).toEqual(["failed", "snapshot_unreadable", "The last snapshot cannot be read"]);
+  await runners[0]?.job.untilLine(/gs:\/\/.*\/PUBLIC\/LOST\/.* is not there/);
 });

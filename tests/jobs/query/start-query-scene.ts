@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { Storage } from "@google-cloud/storage";
 import { buildJobs } from "../../../jobs/build.ts";
 import { ChildPool } from "../../../jobs/query/child-pool.ts";
-import { QueryChild } from "../../../jobs/query/child-process.ts";
+import { type ChildOptions, QueryChild } from "../../../jobs/query/child-process.ts";
 import { executeQuery } from "../../../jobs/query/execute-query.ts";
 import { SnapshotCache } from "../../../jobs/query/snapshot-cache.ts";
 import { createBucket } from "../../../local/create-bucket.ts";
@@ -15,6 +15,7 @@ import type { ClaimedQuery, QuerySnapshot } from "../../../shared/db/query-task.
 import { storeSnapshot } from "./store-snapshot.ts";
 
 const BUCKET = "query-bucket";
+export const SPOOL_BYTES = 48 * 1024 * 1024;
 export const LIMITS = { seconds: 20, memoryMb: 256, rows: 100_000, bytes: 16 * 1024 * 1024 };
 
 /** Everything that a query needs to run but the queue: snapshots in a bucket, a cache, and children. */
@@ -35,13 +36,14 @@ export async function startQueryScene() {
     download: (path, to) => bucket.file(`snapshots/${path}/table.duckdb`).download({ destination: to }),
     derive: () => Promise.reject(new Error("no variant is expected here")),
   });
-  const deps = { takeChild: () => pool.take(), cache, bucket, scratchDir, maxMemoryMb: 512, threads: 2 };
+  const deps = { children: pool, cache, bucket, scratchDir, maxMemoryMb: 512, threads: 2, maxSpoolBytes: SPOOL_BYTES };
   let count = 0;
 
   return {
     bucket,
     scratchDir,
-    spawnChild: () => QueryChild.spawn(options),
+    childFile: child,
+    spawnChild: (others: Partial<ChildOptions> = {}) => QueryChild.spawn({ ...options, ...others }),
 
     /** A snapshot in the bucket, of what a SELECT makes. */
     async addTable(schema: string, table: string, select: string): Promise<QuerySnapshot> {
@@ -53,7 +55,14 @@ export async function startQueryScene() {
 
     run(query: Partial<ClaimedQuery>, signal: AbortSignal = new AbortController().signal) {
       const id = query.id ?? `query-${count++}`;
-      const task = { sql: "SELECT 1", parameters: null, format: "json" as const, limits: LIMITS, snapshots: [] };
+      const task = {
+        attempt: 1,
+        sql: "SELECT 1",
+        parameters: null,
+        format: "json" as const,
+        limits: LIMITS,
+        snapshots: [],
+      };
       return executeQuery({ ...task, ...query, id }, deps, signal);
     },
 

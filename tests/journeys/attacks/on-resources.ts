@@ -1,4 +1,4 @@
-import { type Attack, failed, harmless, noFunction, noMemory, noTime, tooLarge } from "./outcome.ts";
+import { type Attack, failed, harmless, noFunction, noMemory, noTime, type Outcome, tooLarge } from "./outcome.ts";
 
 const MEMORY: Attack[] = [
   ["SELECT len(range(200000000))", noMemory],
@@ -46,9 +46,27 @@ const DEPTH: Attack[] = [
   [`SELECT '${"x".repeat(199000)}' IS NULL`, harmless([false])],
 ];
 
+/** What the runner itself works on: it is to take no more than a query may, and to stop when its time is over. */
+const PARQUET: Attack[] = [
+  inParquet("SELECT repeat('x', 1000000) FROM range(100)", tooLarge(/are more than \d+ bytes of text/)),
+  inParquet("SELECT repeat('x', 1000) FROM range(90000)", tooLarge(/are more than \d+ bytes of text/)),
+  inParquet("SELECT repeat('x', 200000000)", noMemory),
+  inParquet("SELECT repeat(chr(1), 100000) FROM range(200)", tooLarge(/are more than \d+ bytes of text/)),
+  inParquet("SELECT range(100000), range(100000) FROM range(50)", noMemory),
+  inParquet("FROM range(1000000)", tooLarge(/more than the \d+ rows/)),
+  inParquet("SELECT sum(hash(range)) FROM range(1000000000000)", noTime),
+  inParquet("SELECT 1 AS \"a', b = 'c\"", harmless([1])),
+  inParquet("SELECT 2 AS \") TO '/tmp/stolen' --\"", harmless([2])),
+];
+
+function inParquet(sql: string, outcome: Outcome): Attack {
+  return [sql, outcome, undefined, "parquet"];
+}
+
 /** Attempts to take more than is due. */
 export const ON_RESOURCES: Record<string, Attack[]> = {
   "to take all memory or disk": MEMORY,
   "to take all time": TIME,
+  "to take what turns rows into Parquet": PARQUET,
   "to be too deep or too long": DEPTH,
 };

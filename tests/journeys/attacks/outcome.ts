@@ -1,8 +1,8 @@
 /** What is to come of an attempt: a refusal with its reason, or rows that tell nothing. */
 export type Outcome = { code: string; message: RegExp } | { rows: unknown[][] };
 
-/** SQL, what is to come of it, and what it is given as parameters. */
-export type Attack = [sql: string, outcome: Outcome, parameters?: unknown];
+/** SQL, what is to come of it, what it is given as parameters, and what its result is to be. */
+export type Attack = [sql: string, outcome: Outcome, parameters?: unknown, format?: "csv" | "json" | "parquet"];
 
 export const FILE = "/etc/passwd";
 
