@@ -78,7 +78,7 @@ function figuresOfValue(column: CertifiedColumn, value: Both, facts: Facts): Mad
     case "date":
       return integerFigures(daysOf(value), showDays);
     case "time":
-      return integerFigures(clockOf(value, facts.type), (nanos) => showNanos(nanos).slice(11));
+      return integerFigures(clockOf(value, column.textColumn, facts.type), (nanos) => showNanos(nanos).slice(11));
     case "timestamp_ntz":
     case "timestamp_ltz":
     case "timestamp_tz":
@@ -170,10 +170,13 @@ const daysOf = ({ source, snapshot }: Both): Both => ({
 });
 
 /** Nanoseconds since midnight. */
-const clockOf = ({ source, snapshot }: Both, type: string): Both => ({
-  source: `DATEDIFF(NANOSECOND, '00:00:00'::TIME, ${source})`,
-  snapshot: type.startsWith("TIME") ? `epoch_ns(${snapshot})::HUGEINT` : `${snapshot}::HUGEINT`,
-});
+function clockOf({ source, snapshot }: Both, textColumn: string | undefined, type: string): Both {
+  const plain = type === "TIME" ? `epoch_ns(${snapshot})::HUGEINT` : `${snapshot}::HUGEINT`;
+  return {
+    source: `DATEDIFF(NANOSECOND, '00:00:00'::TIME, ${source})`,
+    snapshot: textColumn === undefined ? plain : exactNanosOf(snapshot, quoteName(textColumn), "TIME"),
+  };
+}
 
 /**
  * Nanoseconds since 1970 in UTC. DATEDIFF counts the seconds that begin in between, also before 1970, so that the field
@@ -188,7 +191,8 @@ function instantOf(
   const seconds = `DATEDIFF(SECOND, '1970-01-01'::TIMESTAMP_NTZ, ${clock})::NUMBER(38,0)`;
   return {
     source: `(${seconds} * ${SECOND_NS} + DATE_PART(NANOSECOND, ${clock}))`,
-    snapshot: textColumn === undefined ? nanosOf(snapshot, type) : exactNanosOf(snapshot, quoteName(textColumn)),
+    snapshot:
+      textColumn === undefined ? nanosOf(snapshot, type) : exactNanosOf(snapshot, quoteName(textColumn), "TIMESTAMP"),
   };
 }
 
@@ -196,10 +200,10 @@ function nanosOf(value: string, type: string): string {
   return type === "TIMESTAMP_NS" ? `epoch_ns(${value})::HUGEINT` : `epoch_us(${value})::HUGEINT * 1000`;
 }
 
-/** Of the text, but null where the timestamp beside it says something else. */
-function exactNanosOf(value: string, text: string): string {
-  const micros = `left(${text}, -3)::TIMESTAMP`;
-  return `CASE WHEN ${value}::TIMESTAMP = ${micros} THEN epoch_us(${micros})::HUGEINT * 1000 + right(${text}, 3)::HUGEINT END`;
+/** Of the text, but null where what stands beside it says something else. */
+function exactNanosOf(value: string, text: string, type: "TIME" | "TIMESTAMP"): string {
+  const micros = `left(${text}, -3)::${type}`;
+  return `CASE WHEN ${value}::${type} = ${micros} THEN epoch_us(${micros})::HUGEINT * 1000 + right(${text}, 3)::HUGEINT END`;
 }
 
 /** Minutes that the clock is ahead of UTC. */

@@ -12,8 +12,11 @@ export type CertifiedColumn = Named &
     | { kind: "float" | "boolean" | "date" | "text" | "binary" }
     /** VARIANT, OBJECT and ARRAY, as TO_JSON writes them: the snapshot holds that very text. */
     | { kind: "json" }
-    /** In DuckDB a TIME, a TIME_NS, or nanoseconds since midnight as an integer. */
-    | { kind: "time" }
+    /**
+     * In DuckDB nanoseconds since midnight as an integer, or a TIME which is exact to microseconds, with the
+     * nanoseconds told by `textColumn`: `HH:MM:SS.fffffffff`.
+     */
+    | { kind: "time"; textColumn?: string }
     /**
      * TIMESTAMP_NTZ, TIMESTAMP_LTZ and TIMESTAMP_TZ; those with a zone are compared in UTC. In DuckDB a TIMESTAMP_NS,
      * or a TIMESTAMP[TZ] which is exact to microseconds, with the nanoseconds told by `textColumn`.

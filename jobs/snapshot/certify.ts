@@ -58,6 +58,26 @@ export interface CertifyOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+/** What of both sides is not the same. */
+export class CertificateMismatch extends JobFailure {
+  /** The column that differs; null where the numbers of rows do. */
+  readonly column: string | null;
+  readonly values: Pair;
+
+  constructor(column: string | null, of: Figure["label"] | "nulls" | "rows", values: Pair, fixedMoment: boolean) {
+    const has = (value: string | null) => `${value ?? "nothing"} ${WORDS[of]}`;
+    const what = column === null ? "The table" : `Column ${column}`;
+    const why = fixedMoment ? "" : " It has no fixed moment, and may have changed while it was read.";
+    super(
+      "certificate_mismatch",
+      `${what} has ${has(values.source)} in Snowflake, but ${has(values.snapshot)} in the snapshot, which was not published.${why}`,
+      { retryable: !fixedMoment },
+    );
+    this.column = column;
+    this.values = values;
+  }
+}
+
 /** Rows times columns up to which checksums are compared without being asked for. */
 export const CHECKSUM_CELLS = 200_000_000;
 /** What one statement asks for: Snowflake takes a megabyte of SQL. */
@@ -90,7 +110,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
     sql.source.push(asked);
     sql.snapshot.push(found);
     rowCount = { source: theirs.shift() ?? null, snapshot: ours.shift() ?? null };
-    if (rowCount.source !== rowCount.snapshot) throw mismatch("The table", "rows", rowCount, fixedMoment);
+    if (rowCount.source !== rowCount.snapshot) throw new CertificateMismatch(null, "rows", rowCount, fixedMoment);
     for (const { name, figures } of part) {
       const pairs = figures.map(() => ({ source: theirs.shift() ?? null, snapshot: ours.shift() ?? null }));
       certified.push(compare(name, figures, pairs, rows, fixedMoment));
@@ -149,7 +169,7 @@ function compare(name: string, figures: Figure[], pairs: Pair[], rows: bigint, f
     const shown = { source: source && read(source), snapshot: snapshot && read(snapshot) };
     const areSame = source === null || snapshot === null ? source === snapshot : agrees(source, snapshot);
     const of = label === "present" ? "nulls" : label;
-    if (!areSame) throw mismatch(`Column ${name}`, of, shown, fixedMoment);
+    if (!areSame) throw new CertificateMismatch(name, of, shown, fixedMoment);
     certified[of] = shown;
   }
   return certified;
@@ -162,13 +182,3 @@ const WORDS: Record<string, string> = {
   ...{ rows: "rows", nulls: "nulls", not_finite: "NaN, inf and -inf", min: "as its least value" },
   ...{ max: "as its largest value", sum: "as its sum", checksum: "as its checksum" },
 };
-
-function mismatch(what: string, of: string, { source, snapshot }: Pair, fixedMoment: boolean): JobFailure {
-  const has = (value: string | null) => `${value ?? "nothing"} ${WORDS[of]}`;
-  const why = fixedMoment ? "" : " It has no fixed moment, and may have changed while it was read.";
-  return new JobFailure(
-    "certificate_mismatch",
-    `${what} has ${has(source)} in Snowflake, but ${has(snapshot)} in the snapshot, which was not published.${why}`,
-    { retryable: !fixedMoment },
-  );
-}

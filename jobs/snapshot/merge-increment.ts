@@ -2,7 +2,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { interruptible } from "./ask-duckdb.ts";
 import { fitColumns, type TypedColumn } from "./fit-columns.ts";
 import { numberedRows } from "./numbered-rows.ts";
-import { quoteName, quoteText } from "./quote-sql.ts";
+import { quoteName } from "./quote-sql.ts";
 
 export interface MergeIncrementOptions {
   /** Where `data` is made; the relations are known to it. */
@@ -19,8 +19,6 @@ export interface MergeIncrementOptions {
   watermark: string | null;
   /** A relation of the keys that the source still has, in columns named as the key's: other rows are left out. */
   sourceKeys?: string | null;
-  /** Rows of the base from this value on, and without one, were read again: they are left out. For appending with an overlap. */
-  rereadFrom?: { column: string; value: string } | null;
   signal?: AbortSignal;
 }
 
@@ -60,13 +58,10 @@ export async function mergeIncrement(options: MergeIncrementOptions): Promise<Me
 }
 
 /** Which rows of the base are still as they were. */
-function keptConditions({ increment, columns, primaryKey, sourceKeys, rereadFrom }: MergeIncrementOptions): string[] {
+function keptConditions({ increment, primaryKey, sourceKeys }: MergeIncrementOptions): string[] {
   const conditions: string[] = [];
   if (primaryKey !== null) conditions.push(`NOT EXISTS (${sameKeySql(increment, primaryKey)})`);
   if (primaryKey !== null && sourceKeys) conditions.push(`EXISTS (${sameKeySql(sourceKeys, primaryKey)})`);
-  const reread = columns.find(({ name }) => name === rereadFrom?.column);
-  if (rereadFrom && reread)
-    conditions.push(`base.${quoteName(reread.name)} < ${quoteText(rereadFrom.value)}::${reread.type}`);
   return conditions;
 }
 

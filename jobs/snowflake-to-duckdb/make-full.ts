@@ -16,13 +16,13 @@ export async function makeFull(context: SyncContext, key: ColumnPlan | undefined
   const relation = filteredSql(source.relation, conditions);
   progress.expectRows(await countRows(session, relation));
   const staged = await context.stage("rows", relation, stagedOf(plans));
+  progress.begin("loading", staged.bytes);
   const isEmpty = staged.files.length === 0;
   const read = isEmpty ? undefined : parquetSql(staged.files);
-  const evidence = await measureStaged(connection, plans, { relation: read, files: staged.files });
+  const evidence = await measureStaged(connection, plans, { relation: read, files: staged.files, areAll: true });
   const forms = new Map(plans.map((plan) => [plan, chooseForm(plan, evidence.get(plan))]));
-  const watermark = key === undefined ? null : await largestKey(connection, key, read);
+  const watermark = key === undefined ? null : await largestKey(connection, key, read, source.moment);
   const sqlOf = read === undefined ? (name: string) => name : await openStaged(connection, read, plans);
-  progress.begin("loading", staged.bytes);
   progress.expectRows(staged.rows);
   const rows = await loadStaged({
     ...{ connection, table: DATA, files: staged.files, signal },
@@ -33,5 +33,6 @@ export async function makeFull(context: SyncContext, key: ColumnPlan | undefined
   return {
     ...{ mode: "full", forms, rows, rowsRead: staged.rows, bytesRead: staged.bytes, watermark, notes },
     certified: { source: relation, snapshot: undefined },
+    whole: null,
   };
 }

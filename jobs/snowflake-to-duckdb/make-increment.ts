@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { JobFailure } from "../job-failure.ts";
 import { downloadSnapshot } from "../snapshot/download-snapshot.ts";
 import { mergeIncrement } from "../snapshot/merge-increment.ts";
-import { quoteName } from "../snapshot/quote-sql.ts";
+import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
 import { countAnySql, filteredSql, quoteName as quoteSourceName } from "../snowflake/sql.ts";
+import { compareWhole } from "./compare-whole.ts";
 import { loadStaged } from "./load-snapshot.ts";
 import { mapBase } from "./map-base.ts";
 import { combineEvidence, measureStaged } from "./measure-staged.ts";
@@ -15,7 +16,7 @@ import type { StagedRows } from "./staged-rows.ts";
 import { parquetSql } from "./staged-sql.ts";
 import { chooseForm, type Form, storedColumns } from "./stored-columns.ts";
 import { DATA, type MadeTable, type SyncContext } from "./sync-context.ts";
-import { type LowerBound, toLowerBound } from "./watermark.ts";
+import { capWatermark, type LowerBound, toLowerBound } from "./watermark.ts";
 
 export interface IncrementKeys {
   key: ColumnPlan;
@@ -52,7 +53,7 @@ export async function makeIncrement(context: SyncContext, keys: IncrementKeys): 
   const sets = [{ plans, staged }];
   if (sourceKeys !== undefined) sets.push({ plans: keys.primaryKey ?? [], staged: sourceKeys });
   const forms = await chooseForms(context, base.relation, sets);
-  const newest = await largestKey(connection, keys.key, relationOf(staged).relation);
+  const newest = await largestKey(connection, keys.key, relationOf(staged).relation, source.moment);
   await loadTable(context, INCREMENT, plans, forms, staged);
   if (sourceKeys !== undefined && keys.primaryKey !== null)
     await loadTable(context, SOURCE_KEYS, keys.primaryKey, forms, sourceKeys);
@@ -65,6 +66,7 @@ export async function makeIncrement(context: SyncContext, keys: IncrementKeys): 
     primaryKey: keys.primaryKey?.map(({ name }) => name) ?? null,
     watermark: keys.key.name,
     sourceKeys: sourceKeys === undefined ? null : SOURCE_KEYS,
+    signal: context.signal,
   });
   if (!merged.compatible) return { reason: merged.reason };
   const { rows } = merged;
@@ -72,12 +74,18 @@ export async function makeIncrement(context: SyncContext, keys: IncrementKeys): 
     await connection.run(`DROP TABLE ${DATA}`);
     return { reason: `${Math.abs(sourceKeys.rows - rows)} rows came without a new ${keys.key.source.name}` };
   }
-  const notes = [...base.notes, ...merged.notes];
+  const compared = await compareWhole(context, forms, sourceKeys !== undefined);
+  if (compared.outcome === "differs") {
+    await connection.run(`DROP TABLE ${DATA}`);
+    return { reason: compared.reason };
+  }
+  const notes = [...base.notes, ...merged.notes, ...(compared.outcome === "drifted" ? [compared.note] : [])];
   context.log(`Merged ${staged.rows} rows read into ${task.previous?.rowCount} rows: ${rows} rows`);
   return {
     ...{ mode: "incremental", forms, rows, rowsRead: staged.rows, bytesRead: staged.bytes, notes },
     watermark: newest ?? base.watermark,
     certified: { source: increment, snapshot: INCREMENT },
+    whole: compared.certificate,
   };
 }
 
@@ -110,8 +118,10 @@ async function openBase(context: SyncContext, { key, primaryKey }: IncrementKeys
     ({ name, type }) => `${mapped.read.get(name) ?? `NULL::${type}`} AS ${quoteName(name)}`,
   );
   const relation = `(SELECT ${fields.join(",\n")} FROM ${quoteName(BASE)}.main.data)`;
-  const isSameKey = previous.incrementalKey === spec.incrementalKey && previous.watermark !== null;
-  const watermark = isSameKey ? previous.watermark : await largestKey(duckdb.connection, key, relation);
+  const last = previous.incrementalKey === spec.incrementalKey ? previous.watermark : null;
+  const moment = previous.moment.toISOString().replace("T", " ").slice(0, -1);
+  const watermark =
+    last === null ? await largestKey(duckdb.connection, key, relation, moment) : capWatermark(key.source, last, moment);
   const lower = watermark === null ? undefined : toLowerBound(key.source, watermark, spec.overlapSeconds);
   if (watermark === null || lower === undefined)
     return { reason: `the last snapshot has no ${key.source.name} to go on from` };
@@ -156,7 +166,7 @@ async function chooseForms(
   base: string,
   sets: { plans: ColumnPlan[]; staged: StagedRows }[],
 ): Promise<Map<ColumnPlan, Form>> {
-  const found = [await measureStaged(duckdb.connection, plans, { relation: base, files: [] })];
+  const found = [await measureStaged(duckdb.connection, plans, { relation: base, files: [], areAll: false })];
   for (const { plans: read, staged } of sets)
     found.push(await measureStaged(duckdb.connection, read, relationOf(staged)));
   return new Map(
@@ -167,6 +177,7 @@ async function chooseForms(
 const relationOf = ({ files }: StagedRows) => ({
   relation: files.length === 0 ? undefined : parquetSql(files),
   files,
+  areAll: false,
 });
 
 async function loadTable(
@@ -196,7 +207,7 @@ async function makeBaseView(
   const columns = plans.flatMap((plan) => storedColumns(plan, forms.get(plan) ?? "declared", quoteName));
   const fields = columns.map(({ name, type, sql }) => `(${sql})::${type} AS ${quoteName(name)}`);
   const own = quoteName(key.staged.name);
-  const bound = key.staged.type === "VARCHAR" ? `'${lower.staged.replaceAll("'", "''")}'` : `${lower.staged}`;
+  const bound = `${quoteText(lower.staged)}::${key.staged.type}`;
   const kept = primaryKey === null ? ` WHERE ${own} < ${bound}` : "";
   await duckdb.connection.run(`CREATE VIEW ${BASE_VIEW} AS SELECT ${fields.join(",\n")} FROM ${relation}${kept}`);
 }

@@ -11,6 +11,8 @@ export interface Rows {
   relation: string | undefined;
   /** The Parquet files that it reads, where it reads any. */
   files: string[];
+  /** Whether these are all rows: others may need a form in which it matters what these are like. */
+  areAll: boolean;
 }
 
 const integer = z.string().transform((text) => BigInt(text));
@@ -26,7 +28,7 @@ const COLUMNS_AT_ONCE = 200;
 export async function measureStaged(
   connection: DuckDBConnection,
   plans: ColumnPlan[],
-  { relation, files }: Rows,
+  { relation, files, areAll }: Rows,
 ): Promise<Map<ColumnPlan, Evidence>> {
   const found = new Map<ColumnPlan, Evidence>();
   if (relation === undefined) return found;
@@ -34,7 +36,7 @@ export async function measureStaged(
   const footers = await readFooters(connection, elastic, files);
   const unclear = elastic.filter((plan) => {
     const range = footers.get(plan.staged.name);
-    if (range === undefined || !isSettled(plan, range)) return true;
+    if (range === undefined || !isSettled(plan, range, areAll)) return true;
     if (range !== "empty") found.set(plan, { kind: "integers", ...range, isWholeMicros: true });
     return false;
   });
@@ -64,10 +66,10 @@ function smaller(a: bigint, b: bigint): bigint {
 type Range = { min: bigint; max: bigint } | "empty";
 
 /** Whether a range alone says which form it is; whole microseconds show only in the values. */
-function isSettled({ source: { type } }: ColumnPlan, range: Range): boolean {
+function isSettled({ source: { type } }: ColumnPlan, range: Range, areAll: boolean): boolean {
   if (range === "empty" || type.kind === "number") return true;
   const spare = 2n ** 63n - 2n ** 60n;
-  return type.kind.startsWith("timestamp") && range.min > -spare && range.max < spare;
+  return areAll && type.kind.startsWith("timestamp") && range.min > -spare && range.max < spare;
 }
 
 async function readFooters(

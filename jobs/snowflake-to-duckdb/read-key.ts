@@ -3,23 +3,24 @@ import { z } from "zod";
 import { JobFailure } from "../job-failure.ts";
 import { quoteName } from "../snapshot/quote-sql.ts";
 import type { ColumnPlan } from "./plan-columns.ts";
-import { toWatermark } from "./watermark.ts";
+import { capWatermark, toWatermark } from "./watermark.ts";
 
 const oneText = z.tuple([z.tuple([z.string().nullable()])]);
 
-/** The watermark of staged rows; null when none of them has a key. */
+/** The watermark of rows that were read as of a moment (in UTC, as text); null when none of them has a key. */
 export async function largestKey(
   connection: DuckDBConnection,
   { source, staged }: ColumnPlan,
   relation: string | undefined,
+  moment: string,
 ): Promise<string | null> {
   if (relation === undefined) return null;
   const value = quoteName(staged.name);
-  // Not a number is the largest of all to DuckDB, and nothing is above it.
-  const counted = source.type.kind === "float" ? ` WHERE NOT isnan(${value})` : "";
+  // Nothing is above infinity, nor above what is not a number.
+  const counted = source.type.kind === "float" ? ` WHERE isfinite(${value})` : "";
   const reader = await connection.runAndReadAll(`SELECT max(${value})::VARCHAR FROM ${relation}${counted}`);
   const [[largest]] = oneText.parse(reader.getRowsJS());
-  return largest === null ? null : toWatermark(source, largest);
+  return largest === null ? null : capWatermark(source, toWatermark(source, largest), moment);
 }
 
 /** The column that somebody means: by its very name, else by the only one that differs in case alone. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { JobFailure } from "../job-failure.ts";
 import type { SnowflakeSession } from "../snowflake/connect-snowflake.ts";
+import { snowflakeCode } from "../snowflake/snowflake-failure.ts";
 import { columnRow, type SourceColumn, toSourceColumn } from "../snowflake/source-column.ts";
 import { CLOCK_SQL, columnsSql, countSql, relationSql, type TableName, tableSql } from "../snowflake/sql.ts";
 
@@ -33,7 +34,7 @@ export async function readSource(session: SnowflakeSession, name: TableName): Pr
     );
   const [[moment] = []] = await session.cells(CLOCK_SQL, "tell the time");
   if (moment === null || moment === undefined) throw new Error("Snowflake has no clock");
-  const unfixed = await whyUnfixed(session, name, moment);
+  const unfixed = await whyUnfixed(session, name, moment, table?.TABLE_TYPE);
   return {
     columns: columns.map(toSourceColumn),
     createdAt: table?.CREATED ?? null,
@@ -49,13 +50,27 @@ export async function countRows(session: SnowflakeSession, relation: string): Pr
   return row?.N ?? 0;
 }
 
-/** Views and tables that keep no past refuse AT in words of their own; whatever works without it is read without it. */
-async function whyUnfixed(session: SnowflakeSession, name: TableName, moment: string): Promise<string | null> {
+/** How Snowflake refuses to tell the past of a table that keeps none: its code, or in so many words. */
+const NO_PAST_CODE = "000707";
+const NO_PAST = /time travel/i;
+/** What has rows of its own, and with them a past. */
+const TABLE_TYPES = ["BASE TABLE", "TEMPORARY TABLE"];
+
+/** Views and tables that keep no past refuse AT, and are read without it; any other refusal may pass. */
+async function whyUnfixed(
+  session: SnowflakeSession,
+  name: TableName,
+  moment: string,
+  type: string | undefined,
+): Promise<string | null> {
   try {
     await countRows(session, relationSql(name, moment));
     return null;
   } catch (error) {
     if (!(error instanceof JobFailure) || error.code !== "snowflake_error") throw error;
+    const hasNoPast = snowflakeCode(error.cause) === NO_PAST_CODE || NO_PAST.test(error.message);
+    if (!hasNoPast && (type === undefined || TABLE_TYPES.includes(type)))
+      throw new JobFailure(error.code, error.message, { retryable: true, cause: error });
     await countRows(session, relationSql(name, null));
     return error.message;
   }

@@ -18,7 +18,7 @@ import { findColumn } from "./read-key.ts";
 import { readSource } from "./read-source.ts";
 import { requireFilter } from "./require-filter.ts";
 import { certifiedColumns, storedColumns } from "./stored-columns.ts";
-import type { MadeTable, SyncContext } from "./sync-context.ts";
+import type { MadeTable, SyncContext, WholeCertificate } from "./sync-context.ts";
 import type { SyncProgress } from "./sync-progress.ts";
 import { requireKey } from "./watermark.ts";
 
@@ -117,11 +117,11 @@ async function syncWith(deps: SyncDeps, session: SnowflakeSession): Promise<Publ
       moment: toIso(source.moment),
       fixedMoment: source.unfixed === null,
     });
-    await writeFile(join(dir, "certificate.json"), JSON.stringify(certificate));
+    await writeFile(join(dir, "certificate.json"), JSON.stringify({ ...certificate, whole: made.whole }));
     isOpen = false;
     await duckdb.close();
     const { size: sizeBytes } = await stat(path);
-    const costs = await readCosts(session, database, deps.tag);
+    const costs = await readCosts(session, database, deps.tag, signal);
 
     progress.begin("uploading", sizeBytes);
     const onBytes = (count: number) => progress.addBytes(count);
@@ -138,10 +138,12 @@ async function syncWith(deps: SyncDeps, session: SnowflakeSession): Promise<Publ
       watermark: made.watermark,
       stats: {
         ...{ mode: made.mode, path: way, rows_read: made.rowsRead, bytes_read: made.bytesRead },
-        ...{ bytes_scanned: costs.bytesScanned, credits: costs.credits, seconds: progress.seconds() },
+        ...{ bytes_scanned: costs.bytesScanned, credits_cloud_services: costs.creditsCloudServices },
+        // What the warehouse takes is not told by the statement.
+        ...{ credits: null, seconds: progress.seconds() },
         note: toNote(made.notes, source.unfixed),
       },
-      certificate: toSummary(certificate),
+      certificate: toSummary(certificate, made.whole),
     };
   } finally {
     signal.removeEventListener("abort", interrupt);
@@ -174,7 +176,8 @@ function toNote(notes: string[], unfixed: string | null): string | null {
 }
 
 /** What the record keeps of a certificate; the whole lies beside the snapshot. */
-const toSummary = ({ columns, row_count, agrees, has_checksums }: Certificate) => ({
+const toSummary = ({ columns, row_count, agrees, has_checksums }: Certificate, whole: WholeCertificate | null) => ({
   ...{ agrees, has_checksums, columns: columns.length },
   row_count: { source: row_count.source, snapshot: row_count.snapshot },
+  whole: whole === null ? null : { agrees: whole.agrees, row_count: { ...whole.row_count } },
 });

@@ -1,6 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
 import { openBucket } from "../../shared/cloud/storage.ts";
 import { connectDb } from "../../shared/db/connect-db.ts";
 import { getSyncTask, publishSnapshot } from "../../shared/db/sync-task.ts";
@@ -12,6 +11,7 @@ import { deleteObjects, listFolder, runFolder } from "../run-folder.ts";
 import { type JobContext, runJob } from "../run-job.ts";
 import { connectSnowflake } from "../snowflake/connect-snowflake.ts";
 import { readCredentials, snowflakeEnv } from "../snowflake/snowflake-env.ts";
+import { makeScratch } from "./make-scratch.ts";
 import { syncTable } from "./run.ts";
 import { SyncProgress } from "./sync-progress.ts";
 
@@ -31,7 +31,7 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
   const log = (line: string) => void process.stdout.write(`${line}\n`);
   const progress = new SyncProgress(log);
   const tag = `corral:${KIND}:${env.RUN_ID}:${env.RUN_ATTEMPT}`;
-  const scratch = await mkdtemp(join(tmpdir(), "corral-sync-"));
+  const scratch = await makeScratch(tmpdir());
   let folder: string | undefined;
   let isOffered = false;
 

@@ -114,9 +114,7 @@ export function certifiedColumns(plan: ColumnPlan, form: Form): CertifiedColumn[
     case "decfloat":
       return [{ name, kind: "text", sourceSql: `TO_VARCHAR(${own})` }];
     case "time":
-      return form === "microseconds_and_text"
-        ? [{ name: exactName, kind: "text", sourceSql: `TO_VARCHAR(${own}, 'HH24:MI:SS.FF9')` }]
-        : [{ ...named, kind: "time" }];
+      return [{ ...named, kind: "time", ...(form === "microseconds_and_text" ? { textColumn: exactName } : {}) }];
     case "timestamp_ntz":
     case "timestamp_ltz":
     case "timestamp_tz":

@@ -1,5 +1,6 @@
 import type { Bucket } from "@google-cloud/storage";
 import type { ReadySyncTask } from "../../shared/db/sync-task.ts";
+import type { Certificate, Pair } from "../snapshot/certify.ts";
 import type { OpenDuckdb } from "../snapshot/open-duckdb.ts";
 import type { SnowflakeSession } from "../snowflake/connect-snowflake.ts";
 import type { StagedColumn } from "../snowflake/sql.ts";
@@ -29,6 +30,9 @@ export interface SyncContext {
   log: (line: string) => void;
 }
 
+/** How all rows of a merged table compare with all of Snowflake's, without checksums. */
+export type WholeCertificate = Certificate | { agrees: false; row_count: Pair };
+
 /** The table `data` as it was made. */
 export interface MadeTable {
   mode: "full" | "incremental";
@@ -40,6 +44,8 @@ export interface MadeTable {
   notes: string[];
   /** What was read and where it lies here, for the certificate: relations on Snowflake and in DuckDB. */
   certified: { source: string; snapshot: string | undefined };
+  /** What proves the rows that were not read again, of an incremental sync at a fixed moment. */
+  whole: WholeCertificate | null;
 }
 
 /** The table as it stands in DuckDB's SQL. */

@@ -7,6 +7,7 @@ export type SyncPhase =
   | "reading"
   | "downloading"
   | "loading"
+  | "comparing"
   | "statistics"
   | "certifying"
   | "uploading"
@@ -60,10 +61,10 @@ export class SyncProgress {
     this.#total = total;
   }
 
-  /** What each phase took so far. */
+  /** What each phase took that is over. */
   seconds(): Record<string, number> {
-    this.#count();
-    return Object.fromEntries([...this.#seconds].map(([phase, spent]) => [phase, Math.round(spent) / 1000]));
+    const ended = [...this.#seconds].filter(([phase]) => phase !== this.#phase);
+    return Object.fromEntries(ended.map(([phase, spent]) => [phase, Math.round(spent) / 1000]));
   }
 
   snapshot(): Snapshot {

@@ -34,6 +34,18 @@ export function toWatermark({ type }: SourceColumn, staged: string): string {
   return type.kind.startsWith("timestamp") ? momentText(BigInt(staged)) : staged;
 }
 
+/**
+ * A time beyond the moment of its sync, as 9999-12-31 for a row without an end, would hide all that comes before it:
+ * the watermark is the moment then.
+ */
+export function capWatermark({ type }: SourceColumn, watermark: string, moment: string): string {
+  const isDate = type.kind === "date";
+  if (!isDate && !type.kind.startsWith("timestamp")) return watermark;
+  const [read, now] = [parseMoment(watermark), parseMoment(moment)];
+  if (read === undefined || now === undefined || read <= now) return watermark;
+  return isDate ? moment.slice(0, 10) : momentText(now);
+}
+
 /** Where to read on from: the watermark, and the overlap before it (seconds of times, else an amount). */
 export function toLowerBound(
   { type }: SourceColumn,
@@ -81,7 +93,8 @@ const dayText = (days: bigint) => momentText(days * BigInt(DAY_SECONDS) * NANOS)
 function momentText(nanos: bigint): string {
   const fraction = ((nanos % NANOS) + NANOS) % NANOS;
   const date = new Date(Number((nanos - fraction) / NANOS) * 1000);
-  // Beyond year 9999 and before year 0 there is nothing that Snowflake would take.
+  // Beyond year 9999, where zones can lead, and before year 1 there is nothing that Snowflake would take.
+  if (date.getUTCFullYear() > 9999) return "9999-12-31 23:59:59.999999999";
   const clamped = date.getUTCFullYear() < 1 ? "0001-01-01T00:00:00" : date.toISOString().slice(0, 19);
   return `${clamped.replace("T", " ")}.${String(fraction).padStart(9, "0")}`;
 }

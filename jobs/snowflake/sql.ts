@@ -29,6 +29,11 @@ export function sessionSql({ statementSeconds }: { statementSeconds: number }): 
     TIMEZONE: quoteText("UTC"),
     TIMESTAMP_TYPE_MAPPING: quoteText("TIMESTAMP_NTZ"),
     BINARY_OUTPUT_FORMAT: quoteText("HEX"),
+    DATE_INPUT_FORMAT: quoteText("AUTO"),
+    TIME_INPUT_FORMAT: quoteText("AUTO"),
+    TIMESTAMP_INPUT_FORMAT: quoteText("AUTO"),
+    QUOTED_IDENTIFIERS_IGNORE_CASE: "FALSE",
+    ROWS_PER_RESULTSET: "0",
     // Otherwise each file's types follow the values that happen to be in it.
     ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION: "FALSE",
     ABORT_DETACHED_QUERY: "TRUE",
@@ -185,11 +190,12 @@ HEADER = TRUE MAX_FILE_SIZE = ${MAX_FILE_SIZE}`;
 }
 
 /**
- * What the session's statements under a tag have cost, as far as the history knows yet.
+ * What the session's statements under a tag have cost, as far as the history knows yet. It knows the credits of the
+ * cloud services, not those of the warehouse.
  * https://docs.snowflake.com/en/sql-reference/functions/query_history
  */
 export function historySql(database: string, tag: string): string {
-  return `SELECT SUM(BYTES_SCANNED) AS BYTES_SCANNED, SUM(CREDITS_USED_CLOUD_SERVICES) AS CREDITS
+  return `SELECT SUM(BYTES_SCANNED) AS BYTES_SCANNED, SUM(CREDITS_USED_CLOUD_SERVICES) AS CREDITS_CLOUD_SERVICES
 FROM TABLE(${quoteName(database)}.INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION(RESULT_LIMIT => 10000))
 WHERE QUERY_TAG = ${quoteText(tag)}`;
 }

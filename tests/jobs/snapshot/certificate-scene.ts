@@ -100,3 +100,15 @@ export const ZONED_OFFSET: Sides = {
   types: ["INT", "SMALLINT"],
   values: ["-480", "345", "0"],
 };
+
+/** Snowflake's times with nanoseconds, and what a snapshot has beside them. */
+export const CLOCK: Sides = {
+  column: { name: "C", kind: "time", textColumn: "C_EXACT" },
+  types: ["TIME(9)", "TIME"],
+  values: [["'00:00:00.000000001'", "'00:00:00'"], ["'23:59:59.999999999'", "'23:59:59.999999'"], "NULL"],
+};
+export const CLOCK_TEXT: Sides = {
+  column: { name: "C_EXACT", kind: "text" },
+  types: ["VARCHAR", "VARCHAR"],
+  values: ["'00:00:00.000000001'", "'23:59:59.999999999'", "NULL"],
+};

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type CertificateScene,
+  CLOCK,
+  CLOCK_TEXT,
   type Sides,
   startCertificateScene,
   ZONED,
@@ -138,6 +140,12 @@ describe("a difference is found", () => {
     const cut = (sides: Sides) => ({ ...sides, values: sides.values.slice(0, 2) });
     await scene.fill([cut(ZONED), cut(text), cut(offset)]);
     expect((await scene.refusal([ZONED.column])).code).toBe("certificate_mismatch");
+  });
+
+  test.each(["'00:00:00.000000002'", "'00:00:01.000000001'"])("a time's exact text says %s", async (text) => {
+    const [, last = ""] = CLOCK_TEXT.values;
+    await scene.fill([CLOCK, { ...CLOCK_TEXT, values: [text, last, "NULL"] }]);
+    expect((await scene.refusal([CLOCK.column])).message).toMatch(/^Column C /);
   });
 
   test("a table that may have changed meanwhile is worth another attempt", async () => {

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHECKSUM_CELLS } from "../../../jobs/snapshot/certify.ts";
 import {
   type CertificateScene,
+  CLOCK,
+  CLOCK_TEXT,
   MOMENT,
   type Sides,
   startCertificateScene,
@@ -171,6 +173,13 @@ describe("both sides agree on", () => {
     expect(certificate.columns).toMatchObject([
       { name: "C", min: both("0000-12-31T18:15:00.000000001"), max: both("+010000-01-01T07:59:59.123456789") },
       { name: "C_OFFSET", nulls: both("1"), min: both("-480"), max: both("345"), sum: both("-135") },
+    ]);
+  });
+
+  test("times and their nanoseconds in a column beside them", async () => {
+    await scene.fill([CLOCK, CLOCK_TEXT]);
+    expect((await scene.compare([CLOCK.column])).columns).toMatchObject([
+      { name: "C", nulls: both("1"), min: both("00:00:00.000000001"), max: both("23:59:59.999999999") },
     ]);
   });
 

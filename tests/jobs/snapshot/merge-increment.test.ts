@@ -120,15 +120,6 @@ describe("rows", () => {
     ]);
   });
 
-  test("of an overlap that was read again are not there twice", async () => {
-    const outcome = await merge({
-      before: values("day, v", "(DATE '2020-01-01', 'a')", "(DATE '2020-01-02', 'b')", "(NULL, 'none')"),
-      since: values("day, v", "(DATE '2020-01-02', 'b')", "(DATE '2020-01-03', 'c')", "(NULL, 'none')"),
-      rereadFrom: { column: "day", value: "2020-01-02" },
-    });
-    expect(outcome).toMatchObject({ rows: 4, kept: 1, written: 3 });
-  });
-
   test("are told apart in a table with a column ROWID", async () => {
     await merge({
       before: values("id, ROWID", "(1, 1)"),

@@ -51,6 +51,7 @@ describe("a sync that is killed at", () => {
         await expectWhole(before);
         await lane.expireLease(run);
         await finish(run);
+        expect(await lane.listScratch()).toEqual([]);
       }
       const after = await lane.readSnapshot("FLOWN");
       expect(after.version).toBe(`${sync.padStart(9, "0")}-${isPublished ? 1 : 2}`);

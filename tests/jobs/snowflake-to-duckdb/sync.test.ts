@@ -20,18 +20,12 @@ describe("the job snowflake-to-duckdb", () => {
     expect(sync).toMatchObject({ state: "completed", version: snapshot.version, error: null });
     expect(sync.stats).toEqual({
       ...{ mode: "full", path: "unload", rows_read: 2922, bytes_read: expect.any(Number), note: null },
-      ...{ bytes_scanned: expect.any(Number), credits: expect.any(Number) },
+      ...{ bytes_scanned: expect.any(Number), credits_cloud_services: expect.any(Number), credits: null },
       seconds: Object.fromEntries(
-        [
-          "connecting",
-          "unloading",
-          "downloading",
-          "loading",
-          "statistics",
-          "certifying",
-          "uploading",
-          "publishing",
-        ].map((phase) => [phase, expect.any(Number)]),
+        ["connecting", "unloading", "downloading", "loading", "statistics", "certifying", "uploading"].map((phase) => [
+          phase,
+          expect.any(Number),
+        ]),
       ),
     });
     expect(snapshot).toMatchObject({ row_count: "2922", fixed_moment: true, watermark: null });
@@ -157,6 +151,18 @@ it("a table without retention has no fixed moment", async () => {
   const { snapshot, sync } = await lane.sync("FORGETFUL");
   expect(snapshot).toMatchObject({ fixed_moment: false, row_count: "1" });
   expect(sync.stats).toMatchObject({ note: expect.stringContaining("Time travel data is not available") });
+});
+
+it("a table that has a past is read at a fixed moment or not at all", async () => {
+  const { sync, run } = await lane.enqueueSync("WEATHER");
+  const refusal = { kind: "refusal", code: "300010", message: "Processing aborted by error 300010" } as const;
+  lane.server.faults.add({ on: "query", sql: "SELECT COUNT(*) AS N", fault: refusal });
+  const job = await lane.launchSync(run);
+  expect(await job.exit, job.lines.join("\n")).toMatchObject({ code: 1 });
+  expect(await lane.readRun(run)).toMatchObject({
+    ...{ state: "queued", error_code: "snowflake_error", error_message: expect.stringContaining("300010") },
+  });
+  await lane.db.sql("select corral.stop_sync($1)", [sync]);
 });
 
 describe("a sync that fails leaves the last snapshot, and says why", () => {

@@ -140,6 +140,10 @@ describe.each(PATHS)("by path %s", (path) => {
     const described = await lane.query(snapshot, "SELECT column_name, column_type FROM (DESCRIBE data)");
     expect(described).toEqual(STORED.map(({ name, type }) => [name, type]));
     expect(snapshot.columns.map(({ name, type }) => [name, type])).toEqual(described);
+    // The exact text is compared as part of the column that it stands beside.
+    expect(await lane.readFile(snapshot, "certificate.json")).toMatchObject({
+      columns: STORED.filter(({ name }) => !name.endsWith("_EXACT")).map(({ name }) => ({ name })),
+    });
     expect(await readCells(snapshot)).toEqual([
       ...[0, 1].map((of) => STORED.map(({ cells }) => cells[of])),
       STORED.map(() => null),

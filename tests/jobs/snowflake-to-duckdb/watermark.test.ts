@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SourceColumn, SourceType } from "../../../jobs/snowflake/source-column.ts";
-import { toLowerBound, toWatermark } from "../../../jobs/snowflake-to-duckdb/watermark.ts";
+import { capWatermark, toLowerBound, toWatermark } from "../../../jobs/snowflake-to-duckdb/watermark.ts";
 
 const column = (type: SourceType): SourceColumn => ({ name: "K", nullable: true, default: null, type, printed: "" });
 const NTZ = column({ kind: "timestamp_ntz", scale: 9 });
@@ -36,6 +36,19 @@ describe("a watermark", () => {
     [column({ kind: "float" }), "1.5", 1, "'0.5'::FLOAT"],
   ])("is gone back from by the overlap", (source, watermark, overlap, sql) => {
     expect(toLowerBound(source, watermark, overlap)?.sql).toBe(sql);
+  });
+
+  it.each([
+    [NTZ, "9999-12-31 23:59:59.999999999", "2026-01-31 12:00:00.123000000"],
+    [TZ, toWatermark(TZ, "253402329599999999999"), "2026-01-31 12:00:00.123000000"],
+    [NTZ, "2026-01-31 12:00:00.123000001", "2026-01-31 12:00:00.123000000"],
+    [NTZ, "2026-01-31 12:00:00.122999999", "2026-01-31 12:00:00.122999999"],
+    [DATE, "9999-12-31", "2026-01-31"],
+    [DATE, "2026-01-31", "2026-01-31"],
+    [NUMBER, "99991231", "99991231"],
+    [column({ kind: "text" }), "9999-12-31", "9999-12-31"],
+  ])("is no time beyond its sync's moment", (source, read, watermark) => {
+    expect(capWatermark(source, read, "2026-01-31 12:00:00.123")).toBe(watermark);
   });
 
   it.each([
