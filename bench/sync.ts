@@ -43,10 +43,16 @@ if (values.help) {
   process.exit(0);
 }
 
-const stats = z.object({ rows_read: z.number(), seconds: z.record(z.string(), z.number()) });
+const stats = z.object({
+  rows_read: z.number(),
+  bytes_read: z.number().nullable(),
+  seconds: z.record(z.string(), z.number()),
+});
 interface Measured {
   rows: number;
   seconds: number;
+  /** What Snowflake handed out; null where nobody counts it. */
+  bytes: number | null;
   phases: Record<string, number>;
   peakBytes: number;
 }
@@ -59,8 +65,7 @@ const cloud = await startThrowAwayCloud(
 const folder = await mkdtemp(join(tmpdir(), "corral-bench-sync-"));
 const verdicts: Verdict[] = [];
 const figures: Record<string, unknown> = {};
-const table: string[][] = [];
-let phases: string[] = [];
+const measured: { name: string; path: string; run: Measured }[] = [];
 try {
   const admin = await openDataAdmin(cloud);
   if (sections.includes("small")) await measureSmall(admin);
@@ -69,9 +74,7 @@ try {
   await cloud.close();
   await rm(folder, { recursive: true });
 }
-process.stdout.write(
-  `\nRows per second, in thousands\n\n${formatTable(["table", "path", "rows", "whole", ...phases, "most memory"], table)}\n\n`,
-);
+printTable();
 printVerdicts(verdicts);
 process.stdout.write(`${JSON.stringify({ bench: "sync", rounds, ...figures })}\n`);
 process.exit();
@@ -94,7 +97,11 @@ async function measureSmall(admin: DataAdmin): Promise<void> {
     peak = Math.max(peak, peak_bytes);
   }
   const seconds = median(reference);
-  table.push([MILLION, "reference", "1000000", rate(1e6, seconds), ...phases.map(() => ""), formatBytes(peak)]);
+  measured.push({
+    name: MILLION,
+    path: "reference",
+    run: { rows: 1e6, seconds, bytes: null, phases: {}, peakBytes: peak },
+  });
   figures.reference = { seconds, peak_bytes: peak };
   verdicts.push(atLeast("1 million rows: unload against the reference's way", seconds / million.unload.seconds, 10));
   verdicts.push(atLeast("1 million rows: rows against the reference's way", seconds / million.rows.seconds, 5));
@@ -144,8 +151,8 @@ async function measureOnce(admin: DataAdmin, name: string, path: (typeof PATHS)[
   const startedAt = performance.now();
   const { result, peakBytes } = await watchMemory(cloud.containerPids, () => admin.sync(name, { path }));
   const seconds = (performance.now() - startedAt) / 1000;
-  const { rows_read: rows, seconds: spent } = stats.parse(result.stats);
-  return { rows, seconds, phases: spent, peakBytes };
+  const { rows_read: rows, bytes_read: bytes, seconds: spent } = stats.parse(result.stats);
+  return { rows, seconds, bytes, phases: spent, peakBytes };
 }
 
 /** The run in the middle, by its whole time. */
@@ -155,13 +162,28 @@ function middle(runs: Measured[]): Measured {
   return run;
 }
 
-function show(name: string, path: string, { rows, seconds, phases: spent, peakBytes }: Measured): void {
-  phases = [...new Set([...phases, ...Object.keys(spent)])];
-  const perPhase = phases.map((phase) => (spent[phase] === undefined ? "" : rate(rows, spent[phase])));
-  table.push([name, path, String(rows), rate(rows, seconds), ...perPhase, formatBytes(peakBytes)]);
+function show(name: string, path: string, run: Measured): void {
+  measured.push({ name, path, run });
 }
 
-const rate = (rows: number, seconds: number) => (rows / seconds / 1000).toFixed(0);
+function printTable(): void {
+  const phases = [...new Set(measured.flatMap(({ run }) => Object.keys(run.phases)))];
+  const rows = measured.map(({ name, path, run }) => [
+    name,
+    path,
+    String(run.rows),
+    run.bytes === null ? "" : formatBytes(run.bytes),
+    rate(run.rows, run.seconds),
+    ...phases.map((phase) => (run.phases[phase] ? rate(run.rows, run.phases[phase]) : "")),
+    formatBytes(run.peakBytes),
+  ]);
+  const header = ["table", "path", "rows", "read", "whole", ...phases, "most memory"];
+  process.stdout.write(`\nRows per second, in thousands\n\n${formatTable(header, rows)}\n\n`);
+}
+
+function rate(rows: number, seconds: number): string {
+  return (rows / seconds / 1000).toFixed(0);
+}
 
 async function judgeLoad(name: string, { phases: spent }: Measured): Promise<void> {
   const limit = await timeBareCopy(cloud.info, name, THREADS);

@@ -7,8 +7,8 @@ import { preferredWait } from "../../shared/http/prefer.ts";
 
 /** An edge function's reply begins within 150 seconds: https://supabase.com/docs/guides/functions/limits */
 const CEILING_SECONDS = 140;
-/** A warm runner answers in 30 ms; what is found late is found late by a fifth of what it took. */
-const HURRIED: Pace = { firstMs: 10, growth: 1.2, longestMs: 1000 };
+/** A warm runner answers in 30 ms; what is found late is found late by a tenth of what it took. */
+const HURRIED: Pace = { firstMs: 8, growth: 1.1, longestMs: 1000 };
 
 /**
  * Submits a query and waits for it as long as `Prefer: wait=N` says, or else the default; resolves to it as it then
