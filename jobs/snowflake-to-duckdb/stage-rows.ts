@@ -142,6 +142,16 @@ async function toParquet(
   await rm(from);
 }
 
+/** So many digits are a 64-bit integer to DuckDB. */
+const SHORT_DIGITS = 18;
+
+/**
+ * Text as a column's type. DuckDB takes 8 µs to read one decimal of more than 18 digits, and fifty times less to read one
+ * of up to 18: most are short, whatever their column may hold.
+ */
 function typedSql({ type }: StagedColumn, value: string): string {
-  return type === "BLOB" ? `unhex(${value})` : `${value}::${type}`;
+  if (type === "BLOB") return `unhex(${value})`;
+  const [, precision = 0, scale = 0] = (/^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? []).map(Number);
+  if (precision <= SHORT_DIGITS || scale > SHORT_DIGITS) return `${value}::${type}`;
+  return `coalesce(try_cast(${value} AS DECIMAL(${SHORT_DIGITS},${scale}))::${type}, ${value}::${type})`;
 }
