@@ -225,10 +225,8 @@ describe("the cost of a sweep", () => {
       job("corral-cleanup", "17 3 * * *", "cleanup"),
       job("corral-sweep-tasks", "10 seconds", "sweep_tasks"),
       job("corral-forget-jobs", "27 3 * * *", "forget_old_jobs"),
-      {
-        ...job("corral-sweep-data", "10 seconds", "sweep_queries"),
-        command: "select corral.sweep_queries(), corral.seal_audit()",
-      },
+      job("corral-sweep-queries", "10 seconds", "sweep_queries"),
+      job("corral-seal-audit", "10 seconds", "seal_audit"),
       job("corral-anchor-seals", "* * * * *", "announce_seals"),
       job("corral-cleanup-data", "7 3 * * *", "cleanup_data"),
     ]);

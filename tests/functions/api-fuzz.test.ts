@@ -118,6 +118,7 @@ test(
       ["masked_columns", [["NAME"], []]],
       ["username", [LOGIN.email]],
       ["password", [LOGIN.password]],
+      ["cron", ["*/5 * * * *", "30 seconds"]],
       ["query", [`select * from ${tables[0]?.table}`]],
       ["id", []],
     ]);
