@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Bucket, File } from "@google-cloud/storage";
 import { deleteObjects } from "../run-folder.ts";
+import { sideBySide } from "../side-by-side.ts";
 import { callStorage } from "../storage-failure.ts";
 import type { Archive } from "./archive-reply.ts";
 import { type PlannedPart, planParts } from "./plan-parts.ts";
@@ -35,25 +36,17 @@ export async function transferParts(archive: Archive, options: TransferOptions):
   const stored = await keepParts(planned, folder, options);
   for (const part of stored.values()) options.onFound(part.end - part.start);
 
-  const failed = new AbortController();
   const tidy = steadyMemory();
   const onBytes = (count: number) => {
     tidy(Math.abs(count));
     options.onBytes(count);
   };
-  const deps = { ...options, onBytes, signal: AbortSignal.any([options.signal, failed.signal]) };
   const queue = planned.filter(({ name }) => !stored.has(name));
-  const work = async () => {
+  await sideBySide(connections, options.signal, async (signal) => {
+    const deps = { ...options, onBytes, signal };
     for (let part = queue.shift(); part !== undefined; part = queue.shift())
       stored.set(part.name, await uploadPart(part, folder + part.name, deps));
-  };
-  const workers = Array.from({ length: connections }, () =>
-    work().catch((error: unknown) => {
-      failed.abort(error);
-    }),
-  );
-  await Promise.all(workers);
-  deps.signal.throwIfAborted();
+  });
   return planned.flatMap(({ name }) => stored.get(name) ?? []);
 }
 

@@ -3,6 +3,7 @@ import type { Bucket, File } from "@google-cloud/storage";
 import { z } from "zod";
 import { JobFailure } from "../job-failure.ts";
 import { readRange } from "../read-range.ts";
+import { sideBySide } from "../side-by-side.ts";
 import { isNotFound, toStorageFailure } from "../storage-failure.ts";
 import { fileCrc32c } from "./file-crc32c.ts";
 
@@ -62,11 +63,10 @@ async function fetchRanges(
   size: number,
   { signal, onBytes }: DownloadSnapshotOptions,
 ): Promise<void> {
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
   const onMissing = (cause: unknown) => unreadable(file, "is not there any more", cause);
   let next = 0;
-  const work = async () => {
+  // The file must not be closed under what is still being written.
+  await sideBySide(CONNECTIONS, signal, async (either) => {
     while (next < size) {
       let position = next;
       const end = Math.min(size, position + RANGE_BYTES);
@@ -77,17 +77,7 @@ async function fetchRanges(
         onBytes?.(chunk.length);
       }
     }
-  };
-  const workers = Array.from({ length: CONNECTIONS }, () =>
-    work().catch((error) => {
-      failed.abort(error);
-      throw error;
-    }),
-  );
-  // The file must not be closed under what is still being written.
-  await Promise.allSettled(workers);
-  signal.throwIfAborted();
-  failed.signal.throwIfAborted();
+  });
 }
 
 async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { Bucket, File } from "@google-cloud/storage";
 import { z } from "zod";
 import { JobFailure } from "../job-failure.ts";
 import { deleteObjects, listFolder } from "../run-folder.ts";
+import { sideBySide } from "../side-by-side.ts";
 import { downloadSnapshot } from "../snapshot/download-snapshot.ts";
 import type { SnowflakeSession } from "../snowflake/connect-snowflake.ts";
 import { readSql, unloadSql } from "../snowflake/sql.ts";
@@ -51,27 +52,16 @@ async function download(
   onBytes: (count: number) => void,
   bucket: Bucket,
 ): Promise<string[]> {
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
   const queue = objects.entries();
   const paths = objects.map((_, at) => `${target}-${at}.parquet`);
-  const work = async () => {
+  // Whoever removes the folder must not be overtaken by what is still being written.
+  await sideBySide(DOWNLOADS_AT_ONCE, signal, async (either) => {
     for (const [at, object] of queue) {
       const path = paths[at];
       if (path === undefined) return;
       const name = object.name.slice(folder.length);
       await downloadSnapshot({ bucket, folder: folder.slice(0, -1), name, path, signal: either, onBytes });
     }
-  };
-  const workers = Array.from({ length: DOWNLOADS_AT_ONCE }, () =>
-    work().catch((error) => {
-      failed.abort(error);
-      throw error;
-    }),
-  );
-  // Whoever removes the folder must not be overtaken by what is still being written.
-  await Promise.allSettled(workers);
-  signal.throwIfAborted();
-  failed.signal.throwIfAborted();
+  });
   return paths;
 }
