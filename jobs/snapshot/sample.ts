@@ -41,9 +41,9 @@ export async function takeSample(options: SampleOptions): Promise<Sample> {
   const head = { ...empty, first: [], random: [], is_first_cut: false, is_random_cut: false, seed };
   const room = MAX_BYTES - jsonBytes(head);
   const first = new RowBudget(Math.min(FIRST_BYTES, room));
-  await readRows(options, firstSql(columns), (rank, row) => first.offer(rank, row));
+  await readFirstRows(options, first);
   const random = new RowBudget(room - first.bytes);
-  await readRows(options, randomSql(columns, seed), (rank, row) => random.offer(rank, row));
+  await readRandomRows(options, random);
   return {
     ...head,
     first: first.rows(),
@@ -51,10 +51,6 @@ export async function takeSample(options: SampleOptions): Promise<Sample> {
     is_first_cut: first.isCut,
     is_random_cut: random.isCut,
   };
-}
-
-function firstSql(columns: SnapshotColumn[]): string {
-  return `SELECT row_number() OVER () - 1, * FROM (SELECT ${listNames(columns)} FROM data LIMIT ${FIRST_ROWS})`;
 }
 
 /** Rows are drawn by their number alone, then fetched: a sort of whole rows would hold them all. */
@@ -69,20 +65,33 @@ function randomSql(columns: SnapshotColumn[], seed: number): string {
     FROM ${numbered} AS rows JOIN drawn ON rows.${id} = drawn_id`;
 }
 
-function listNames(columns: SnapshotColumn[]): string {
-  return columns.map(({ name }) => quoteName(name)).join(", ");
+/** Without a LIMIT, which holds several times as much of a wide table in memory as the rows it lets through. */
+async function readFirstRows(options: SampleOptions, first: RowBudget): Promise<void> {
+  const names = options.columns.map(({ name }) => quoteName(name));
+  let rank = 0;
+  await readChunks(options, `SELECT ${names.join(", ")} FROM data`, (chunk) => {
+    const rows = Math.min(chunk.rowCount, FIRST_ROWS - rank);
+    for (let at = 0; at < rows; at++) first.offer(rank++, () => chunk.getRowValues(at).map(toCell));
+    return rank < FIRST_ROWS;
+  });
 }
 
-/** Offers rows by their rank; a row is made only when it is wanted. */
-async function readRows(
+async function readRandomRows(options: SampleOptions, random: RowBudget): Promise<void> {
+  await readChunks(options, randomSql(options.columns, options.seed), (chunk) => {
+    for (let at = 0; at < chunk.rowCount; at++) random.offer(rankOf(chunk, at), () => cellsOf(chunk.getRowValues(at)));
+    return true;
+  });
+}
+
+/** Reads until there is no more, or no more is wanted; what is left unread ends with the connection's next statement. */
+async function readChunks(
   { connection, signal }: SampleOptions,
   sql: string,
-  offer: (rank: number, row: () => Cell[]) => void,
+  read: (chunk: DuckDBDataChunk) => boolean,
 ): Promise<void> {
   await interruptible(connection, signal, async () => {
-    const result = await connection.stream(sql);
-    for await (const chunk of result) {
-      for (let at = 0; at < chunk.rowCount; at++) offer(rankOf(chunk, at), () => cellsOf(chunk.getRowValues(at)));
+    for await (const chunk of await connection.stream(sql)) {
+      if (!read(chunk)) return;
       signal.throwIfAborted();
     }
   });
@@ -115,6 +124,7 @@ class RowBudget {
     return Number.isFinite(this.#cutoff);
   }
 
+  /** Offers a row, which is made only when it is wanted. */
   offer(rank: number, make: () => Cell[]): void {
     if (rank >= this.#cutoff) return;
     const row = make();
