@@ -3,23 +3,23 @@ import { cloneDatabase, type TestDatabase } from "../setup/database.ts";
 import {
   addAgent,
   addJob,
-  beat,
   cancelAllJobs,
   claimTask,
   completeTask,
-  completeTasks,
   controlJob,
   failTask,
   hashOf,
+  issueSwarmToken,
   jobOf,
   openEnrollment,
+  queueOf,
   requestTask,
   requestTasks,
   sweepTasks,
   taskId,
   taskOf,
 } from "./fleet-scene.ts";
-import { addUser, call, firstOf, secondsBetween } from "./scene.ts";
+import { addUser, call, firstOf } from "./scene.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -30,14 +30,6 @@ afterAll(() => db.drop());
 beforeEach(() => cancelAllJobs(db));
 
 const lanes = () => call<number>(db, "(select lanes from corral.swarms where name = 'default')");
-const queueOf = async (job: number) => firstOf(await db.sql("select * from corral.queue where job_id = $1", [job]));
-const silence = (agent: string, seconds: number) =>
-  db.sql("update corral.agents set last_seen_at = corral.now() - make_interval(secs => $2) where id = $1", [
-    agent,
-    seconds,
-  ]);
-const lastSeen = (agent: string) => call<Date>(db, "(select last_seen_at from corral.agents where id = $1)", [agent]);
-const swarmToken = (swarm: string) => call<string>(db, "corral.issue_swarm_token($1)", [swarm]);
 
 /** Which jobs so many claims of new agents are from. */
 async function drawJobs(count: number): Promise<(string | null)[]> {
@@ -161,7 +153,7 @@ describe("whose turn it is", () => {
 
 describe("a swarm", () => {
   test("keeps its tasks to its agents", async () => {
-    const token = await swarmToken("north");
+    const token = await issueSwarmToken(db, "north");
     const { id } = await addJob(db, 1, { swarm: "north" });
     expect(await requestTask(db, await addAgent(db))).toMatchObject({ outcome: "nothing" });
     const inside = await addAgent(db, { token });
@@ -170,12 +162,12 @@ describe("a swarm", () => {
 
   test("keeps its agents from the tasks of others", async () => {
     await addJob(db, 1);
-    const inside = await addAgent(db, { token: await swarmToken("north") });
+    const inside = await addAgent(db, { token: await issueSwarmToken(db, "north") });
     expect(await requestTask(db, inside, { token: hashOf(inside) })).toMatchObject({ outcome: "nothing" });
   });
 
   test("of several, each serves its own agents in one statement", async () => {
-    const token = await swarmToken("north");
+    const token = await issueSwarmToken(db, "north");
     const jobs = [await addJob(db, 2), await addJob(db, 2, { swarm: "north" })];
     const agents = [
       await addAgent(db),
@@ -188,269 +180,6 @@ describe("a swarm", () => {
       agents.map((agent, index) => ({ agent, token: index % 2 === 1 ? hashOf(agent) : null })),
     );
     expect(given.map(({ job_id }) => Number(job_id))).toEqual([jobs[0]?.id, jobs[1]?.id, jobs[0]?.id, jobs[1]?.id]);
-  });
-});
-
-describe("who asks", () => {
-  test("is told alone that he is not known or not let in; the others get their tasks", async () => {
-    await addJob(db, 2);
-    const guarded = await addAgent(db, { token: await swarmToken("default") });
-    const given = await requestTasks(db, [
-      { agent: await addAgent(db) },
-      { agent: "nobody" },
-      { agent: guarded },
-      { agent: guarded, token: hashOf("wrong") },
-      { agent: guarded, token: hashOf(guarded) },
-    ]);
-    expect(given.map(({ outcome }) => outcome)).toEqual([
-      "assigned",
-      "agent_not_found",
-      "unauthorized",
-      "unauthorized",
-      "assigned",
-    ]);
-    expect(given.slice(1, 4).map(({ task_id, chunk }) => [task_id, chunk])).toEqual(Array(3).fill([null, null]));
-  });
-
-  test("learns when to come back: at once with a task, else after about ten seconds, later the larger the fleet", async () => {
-    await addJob(db, 1);
-    expect(await requestTask(db, await addAgent(db))).toMatchObject({ outcome: "assigned", poll_after_seconds: 0 });
-    const wait = async () => Number((await requestTask(db, await addAgent(db))).poll_after_seconds);
-    const waits = [await wait(), await wait(), await wait()];
-    for (const seconds of waits) {
-      expect(seconds).toBeGreaterThanOrEqual(8);
-      expect(seconds).toBeLessThanOrEqual(12);
-    }
-    expect(new Set(waits).size).toBe(3);
-    await db.sql("update corral.fleet set online = 100000");
-    expect(await wait()).toBeGreaterThanOrEqual(1600);
-    await db.sql("update corral.fleet set online = 0");
-  });
-
-  test("is noted as seen, unless he was a moment ago", async () => {
-    const agent = await addAgent(db);
-    await silence(agent, 1);
-    const before = await lastSeen(agent);
-    await requestTask(db, agent);
-    expect(await lastSeen(agent)).toEqual(before);
-    await silence(agent, 4);
-    await requestTask(db, agent);
-    expect(secondsBetween(before, await lastSeen(agent))).toBeGreaterThan(0.9);
-  });
-
-  test("is noted as seen after a third of the interval that he declared", async () => {
-    const agent = await addAgent(db, { interval: 60 });
-    await silence(agent, 19);
-    const before = await lastSeen(agent);
-    await requestTask(db, agent);
-    expect(await lastSeen(agent)).toEqual(before);
-    await silence(agent, 21);
-    await requestTask(db, agent);
-    expect(secondsBetween(before, await lastSeen(agent))).toBeGreaterThan(18);
-  });
-
-  test("is noted with what he is told to wait when that has grown", async () => {
-    const agent = await addAgent(db);
-    await db.sql("update corral.fleet set online = 100000");
-    await requestTask(db, agent);
-    await db.sql("update corral.fleet set online = 0");
-    expect(await call(db, "(select poll_after_seconds > 1000 from corral.agents where id = $1)", [agent])).toBe(true);
-  });
-
-  test("is not noted when he may not ask", async () => {
-    const agent = await addAgent(db, { token: await swarmToken("default") });
-    await silence(agent, 100);
-    const before = await lastSeen(agent);
-    await requestTask(db, agent);
-    expect(await lastSeen(agent)).toEqual(before);
-  });
-});
-
-describe("asking again", () => {
-  test("with the same request id gives the same task, as the same attempt", async () => {
-    await addJob(db, 3);
-    const agent = await addAgent(db);
-    const { task_id } = await requestTask(db, agent, { request_id: "a" });
-    expect(await requestTask(db, agent, { request_id: "a" })).toMatchObject({ task_id, attempt: 1 });
-    expect((await requestTask(db, agent, { request_id: "b" })).task_id).not.toBe(task_id);
-    expect(await requestTask(db, agent, { request_id: "a" })).toMatchObject({ task_id, attempt: 1 });
-  });
-
-  test("with the same request id in the same statement gives the same task", async () => {
-    await addJob(db, 3);
-    const agent = await addAgent(db);
-    const given = await requestTasks(db, [
-      { agent, request_id: "a" },
-      { agent, request_id: "a" },
-    ]);
-    expect(new Set(given.map(({ task_id }) => task_id)).size).toBe(1);
-    expect(given.map(({ outcome }) => outcome)).toEqual(["assigned", "assigned"]);
-  });
-
-  test("without one gives back whatever the agent holds", async () => {
-    await addJob(db, 3);
-    const agent = await addAgent(db);
-    const { task_id } = await requestTask(db, agent, { request_id: "a" });
-    expect(await requestTask(db, agent)).toMatchObject({ outcome: "assigned", task_id, attempt: 1 });
-    await completeTask(db, agent, task_id);
-    expect((await requestTask(db, agent)).task_id).not.toBe(task_id);
-  });
-
-  test("is no way to another agent's task", async () => {
-    await addJob(db, 3);
-    const { task_id } = await requestTask(db, await addAgent(db), { request_id: "shared" });
-    expect((await requestTask(db, await addAgent(db), { request_id: "shared" })).task_id).not.toBe(task_id);
-  });
-
-  test("gives the task back while the job is paused, and nothing once it is cancelled", async () => {
-    const { id } = await addJob(db, 3);
-    const { agent, task } = await claimTask(db);
-    await controlJob(db, id, "pause");
-    expect(await requestTask(db, agent)).toMatchObject({ task_id: task });
-    await controlJob(db, id, "cancel");
-    expect(await requestTask(db, agent)).toMatchObject({ outcome: "nothing", task_id: null });
-  });
-
-  test("tells a lease that lasts from now, no longer than the task's time", async () => {
-    await addJob(db, 1, { task_timeout_seconds: 100 });
-    const { agent, task } = await claimTask(db, { interval: 10 });
-    await db.sql("update corral.tasks set claimed_at = claimed_at - interval '60 seconds' where id = $1", [task]);
-    const { lease_expires_at, server_time } = await requestTask(db, agent);
-    const seconds = secondsBetween(server_time as Date, lease_expires_at);
-    expect(seconds).toBeGreaterThan(26);
-    expect(seconds).toBeLessThanOrEqual(30);
-    await db.sql("update corral.tasks set claimed_at = claimed_at - interval '30 seconds' where id = $1", [task]);
-    const later = await requestTask(db, agent);
-    expect(secondsBetween(later.server_time as Date, later.lease_expires_at)).toBeLessThan(11);
-  });
-});
-
-describe("an assignment", () => {
-  test("tells all that the agent needs", async () => {
-    const { id } = await addJob(db, 1, {
-      code_url: "https://example.com/train.py",
-      requirements_url: "gs://bucket/requirements.txt",
-      task_timeout_seconds: 77,
-    });
-    const given = await requestTask(db, await addAgent(db));
-    expect(given).toMatchObject({
-      outcome: "assigned",
-      task_id: taskId(id, 1),
-      job_id: `${id}`,
-      attempt: 1,
-      chunk: `gs://bucket/jobs/${id}/chunks/1.csv`,
-      code_url: "https://example.com/train.py",
-      requirements_url: "gs://bucket/requirements.txt",
-      task_timeout_seconds: 77,
-    });
-    expect(secondsBetween(given.server_time as Date, given.lease_expires_at)).toBe(77);
-  });
-
-  test("lasts three intervals for an agent that beats, unless the task's time is shorter", async () => {
-    await addJob(db, 2, { task_timeout_seconds: 77 });
-    const leaseOf = async (interval: number) => {
-      const { server_time, lease_expires_at } = await requestTask(db, await addAgent(db, { interval }));
-      return Math.round(secondsBetween(server_time as Date, lease_expires_at));
-    };
-    expect([await leaseOf(5), await leaseOf(60)]).toEqual([15, 77]);
-  });
-
-  test("starts afresh what the attempt before had noted", async () => {
-    await addJob(db, 1);
-    const { agent, task } = await claimTask(db);
-    await db.sql("select public.report_task_progress($1, $2, p_progress => 0.5, p_message => 'half')", [agent, task]);
-    await failTask(db, agent, task, { giveBack: true });
-    await claimTask(db);
-    expect(await taskOf(db, task)).toMatchObject({ attempt: 2, progress: null, message: null });
-  });
-});
-
-describe("what came back", () => {
-  test("is handed out before new tasks, lowest number first, and as a further attempt", async () => {
-    const { id } = await addJob(db, 5);
-    const held = [await claimTask(db), await claimTask(db), await claimTask(db)];
-    for (const { agent, task } of held.slice(0, 2).toReversed()) await failTask(db, agent, task, { giveBack: true });
-    const given = [await requestTask(db, await addAgent(db)), await requestTask(db, await addAgent(db))];
-    expect(given.map(({ task_id, attempt }) => [task_id, attempt])).toEqual([
-      [taskId(id, 1), 2],
-      [taskId(id, 2), 2],
-    ]);
-    expect((await queueOf(id)).has_returns).toBe(true);
-    expect(await claimTask(db)).toMatchObject({ task: taskId(id, 4) });
-    expect((await queueOf(id)).has_returns).toBe(false);
-  });
-
-  test("is handed out to several in one statement, together with new tasks", async () => {
-    const { id } = await addJob(db, 4);
-    const held = [await claimTask(db), await claimTask(db)];
-    for (const { agent, task } of held) await failTask(db, agent, task, { giveBack: true });
-    const agents = await Promise.all(Array.from({ length: 5 }, () => addAgent(db)));
-    const given = await requestTasks(
-      db,
-      agents.map((agent) => ({ agent })),
-    );
-    expect(given.map(({ task_id }) => task_id).toSorted()).toEqual([...[1, 2, 3, 4].map((n) => taskId(id, n)), null]);
-  });
-
-  test("waits until it is due", async () => {
-    await addJob(db, 1);
-    const { agent, task } = await claimTask(db);
-    await failTask(db, agent, task);
-    await sweepTasks(db);
-    expect(await requestTask(db, await addAgent(db))).toMatchObject({ outcome: "nothing" });
-    await db.sql("update corral.returns set due_at = corral.now() where task_id = $1", [task]);
-    await sweepTasks(db);
-    expect(await requestTask(db, await addAgent(db))).toMatchObject({ task_id: task, attempt: 2 });
-  });
-
-  test("is passed over when it is under way or done by now", async () => {
-    const { id } = await addJob(db, 3);
-    const { agent, task } = await claimTask(db);
-    await completeTask(db, agent, task);
-    const { task: running } = await claimTask(db);
-    await db.sql(
-      "insert into corral.returns (task_id, job_id, due_at) values ($1, $3, corral.now()), ($2, $3, corral.now())",
-      [task, running, id],
-    );
-    await db.sql("update corral.queue set has_returns = true where job_id = $1", [id]);
-    expect(await claimTask(db)).toMatchObject({ task: taskId(id, 3) });
-    expect(await taskOf(db, task)).toMatchObject({ state: "COMPLETED", attempt: 1 });
-    expect(await taskOf(db, running)).toMatchObject({ state: "RUNNING", attempt: 1 });
-    await sweepTasks(db);
-    expect(await db.sql("select from corral.returns where job_id = $1", [id])).toEqual([]);
-  });
-});
-
-describe("a claim that is rolled back", () => {
-  test("burns its number; the sweep hands the task out again", async () => {
-    const { id } = await addJob(db, 2);
-    const agent = await addAgent(db);
-    const client = await db.connect();
-    await client.query("begin");
-    await client.query("select * from public.request_tasks($1)", [JSON.stringify([{ call: 0, agent }])]);
-    await client.query("rollback");
-    expect(await requestTask(db, agent)).toMatchObject({ task_id: taskId(id, 2) });
-    expect(await requestTask(db, await addAgent(db))).toMatchObject({ outcome: "nothing" });
-    expect(await sweepTasks(db)).toMatchObject({ burnt: 1 });
-    expect(await requestTask(db, await addAgent(db))).toMatchObject({ task_id: taskId(id, 1), attempt: 1 });
-    expect(await sweepTasks(db)).toMatchObject({ burnt: 0 });
-  });
-
-  test("as do numbers that a crash skipped, up to the last of all", async () => {
-    const { id } = await addJob(db, 40);
-    await completeTasks(db, 2);
-    await db.sql("select setval(sequence, 36) from corral.queue where job_id = $1", [id]);
-    expect(await claimTask(db)).toMatchObject({ task: taskId(id, 37) });
-    expect(await sweepTasks(db)).toMatchObject({ burnt: 34 });
-    await db.sql("select setval(sequence, 69) from corral.queue where job_id = $1", [id]);
-    expect(await sweepTasks(db)).toMatchObject({ burnt: 3 });
-    const agents = await Promise.all(Array.from({ length: 38 }, () => addAgent(db)));
-    const given = await requestTasks(
-      db,
-      agents.map((agent) => ({ agent })),
-    );
-    expect(given.map(({ outcome }) => outcome)).toEqual([...Array(37).fill("assigned"), "nothing"]);
-    expect(new Set(given.map(({ task_id }) => task_id)).size).toBe(38);
   });
 });
 
@@ -494,7 +223,7 @@ describe("a claim waits for nobody", () => {
     expect(await claimUnder(lock, [id])).toEqual([`${id}`, `${id}`, null]);
     await sweepTasks(db);
     expect(await lanes()).toBe(0);
-    expect((await queueOf(id)).has_tickets).toBe(false);
+    expect((await queueOf(db, id)).has_tickets).toBe(false);
   });
 
   test("who holds a task that came back: it takes the next", async () => {
@@ -535,15 +264,5 @@ describe("a claim waits for nobody", () => {
     expect(given.map(({ task_id }) => task_id).sort()).toEqual([1, 3, 4].map((number) => taskId(id, number)));
     await client.query("rollback");
     expect(await sweepTasks(db)).toMatchObject({ burnt: 1 });
-  });
-});
-
-describe("any call", () => {
-  test("of an agent that was shown OFFLINE is answered as if nothing had been", async () => {
-    await addJob(db, 1);
-    const { agent, task } = await claimTask(db);
-    await silence(agent, 1000);
-    expect(await beat(db, agent)).toMatchObject({ outcome: "seen" });
-    expect(await completeTask(db, agent, task)).toMatchObject({ outcome: "completed" });
   });
 });

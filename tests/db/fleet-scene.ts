@@ -169,6 +169,23 @@ export async function controlJob(db: TestDatabase, job: number, action: string, 
   );
 }
 
+/** What claims know of a job. */
+export async function queueOf(db: TestDatabase, job: number): Promise<Row> {
+  return firstOf(await db.sql("select * from corral.queue where job_id = $1", [job]));
+}
+
+/** Makes as if an agent had been seen so many seconds ago. */
+export async function silenceAgent(db: TestDatabase, agent: string, seconds: number): Promise<void> {
+  await db.sql("update corral.agents set last_seen_at = corral.now() - make_interval(secs => $2) where id = $1", [
+    agent,
+    seconds,
+  ]);
+}
+
+export async function issueSwarmToken(db: TestDatabase, swarm: string): Promise<string> {
+  return call<string>(db, "corral.issue_swarm_token($1)", [swarm]);
+}
+
 export async function sweepTasks(db: TestDatabase): Promise<Row> {
   return firstOf(await db.sql("select * from corral.sweep_tasks()"));
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cloneDatabase, type Row, type TestDatabase } from "../setup/database.ts";
-import { addAgent, beat, hashOf, openEnrollment, requestTask } from "./fleet-scene.ts";
+import { addAgent, beat, hashOf, openEnrollment, requestTask, silenceAgent } from "./fleet-scene.ts";
 import { addUser, call, firstOf, sqlstateOf } from "./scene.ts";
 import { startBlocked } from "./wait-for-lock.ts";
 
@@ -233,11 +233,6 @@ describe("a swarm", () => {
 describe("an agent that falls silent", () => {
   const show = async (agent: string) =>
     firstOf(await db.sql<{ status: string }>("select status from corral.agents_shown where id = $1", [agent])).status;
-  const silence = (agent: string, seconds: number) =>
-    db.sql("update corral.agents set last_seen_at = corral.now() - make_interval(secs => $2) where id = $1", [
-      agent,
-      seconds,
-    ]);
 
   test.each([
     ["thirty seconds", {}, 1, 30],
@@ -246,9 +241,9 @@ describe("an agent that falls silent", () => {
   ])("is shown OFFLINE after %s", async (_, wishes, told, seconds) => {
     const agent = await addAgent(db, wishes);
     await db.sql("update corral.agents set poll_after_seconds = $2, status = 'WORKING' where id = $1", [agent, told]);
-    await silence(agent, seconds - 2);
+    await silenceAgent(db, agent, seconds - 2);
     expect(await show(agent)).toBe("WORKING");
-    await silence(agent, seconds + 2);
+    await silenceAgent(db, agent, seconds + 2);
     expect(await show(agent)).toBe("OFFLINE");
     expect(await beat(db, agent, { status: "WORKING" })).toMatchObject({ outcome: "seen" });
     expect(await show(agent)).toBe("WORKING");

@@ -12,6 +12,7 @@ import {
   openEnrollment,
   requestTask,
   settleJob,
+  silenceAgent,
   sweepTasks,
   taskOf,
 } from "./fleet-scene.ts";
@@ -115,10 +116,7 @@ describe("a report of progress", () => {
     await addJob(db, 1);
     const { agent, task } = await claimTask(db, wishes);
     const ageAfter = async (age: number) => {
-      await db.sql("update corral.agents set last_seen_at = corral.now() - make_interval(secs => $2) where id = $1", [
-        agent,
-        age,
-      ]);
+      await silenceAgent(db, agent, age);
       await report(agent, task);
       const since = "(select extract(epoch from corral.now() - last_seen_at)::float8 from corral.agents where id = $1)";
       return call<number>(db, since, [agent]);

@@ -13,13 +13,14 @@ import {
   failTask,
   jobOf,
   openEnrollment,
+  queueOf,
   requestTask,
   settleJob,
   sweepTasks,
   taskId,
   taskOf,
 } from "./fleet-scene.ts";
-import { addUser, call, firstOf, runOf } from "./scene.ts";
+import { addUser, call, runOf } from "./scene.ts";
 import { startBlocked } from "./wait-for-lock.ts";
 
 let db: TestDatabase;
@@ -32,7 +33,6 @@ beforeEach(async () => {
 afterEach(() => db.drop());
 
 const pass = async (seconds: number) => db.setNow(new Date(Date.parse(START) + seconds * 1000).toISOString());
-const queueOf = async (job: number) => firstOf(await db.sql("select * from corral.queue where job_id = $1", [job]));
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
@@ -152,11 +152,11 @@ describe("the marks of the queue", () => {
     const { agent, task } = await claimTask(db);
     await failTask(db, agent, task);
     await sweepTasks(db);
-    expect(await queueOf(id)).toMatchObject({ has_tickets: false, has_returns: false });
+    expect(await queueOf(db, id)).toMatchObject({ has_tickets: false, has_returns: false });
     expect(await db.sql("select from corral.lanes")).toEqual([]);
     await pass(11);
     await sweepTasks(db);
-    expect(await queueOf(id)).toMatchObject({ has_returns: true });
+    expect(await queueOf(db, id)).toMatchObject({ has_returns: true });
     expect(await findQueueFaults(db)).toEqual([]);
     expect(await requestTask(db, await addAgent(db))).toMatchObject({ task_id: task });
   });

@@ -44,7 +44,8 @@ afterAll(() => api.close());
 
 /** Plays the containers: one query has a result, others fail at once, and Snowflake has one table in every schema. */
 async function playContainers() {
-  await api.post("queries", { query: "select * from ORDERS" });
+  await restore();
+  await api.post("queries", { query: "select * from ORDERS" }, { token: agent.token });
   await api.completeQuery(await api.claimQuery());
   await api.db.sql(`
     create function public.look_at_once() returns trigger language plpgsql as $$
@@ -164,7 +165,7 @@ async function idsOf(path: string): Promise<unknown[]> {
     "sync/jobs": "select id from corral.syncs order by id desc limit 20",
     "admin/tokens": `select id from corral.tokens where agent is null and id <> ${agent.swarmToken.token_id} limit 20`,
     "tasks/status": "select id::text from corral.runs limit 20",
-    queries: "select id from corral.queries order by state <> 'completed' limit 12",
+    queries: "select id from corral.queries order by state <> 'completed', state <> 'pending' limit 4",
     "queries/jobs": "select id from corral.queries limit 12",
     artifacts: "select id from corral.artifacts limit 20",
   }[kind];

@@ -341,49 +341,11 @@ describe("/api/v1/admin/tables/{schema}/{table}/grants", () => {
   });
 });
 
-describe("/api/v1/sync/tables/{schema}/{table}/schedule", () => {
-  const jobs = (id: number) => api.db.sql("select schedule from cron.job where jobname = $1", [`corral-sync-${id}`]);
-
-  test("a schedule is put, replaced, shown and removed", async () => {
-    const { schema, id } = await addTable();
-    const path = `sync/tables/${schema}/orders/schedule`;
-    const put = (body: object) => api.call(path, { method: "PUT", body });
-    const incremental = { strategy: "INCREMENTAL", incremental_key: "UPDATED_AT", config: { max_retries: 2 } };
-    expect(await put({ cron: "0 4 * * *", ...incremental })).toMatchObject({
-      status: 200,
-      body: {
-        schedule: "0 4 * * *",
-        spec: { strategy: "incremental", incremental_key: "UPDATED_AT", max_retries: 2 },
-      },
-    });
-    expect(await put({ cron: "*/5 * * * *" })).toMatchObject({ status: 200, body: { spec: { strategy: "full" } } });
-    expect(await jobs(id)).toEqual([{ schedule: "*/5 * * * *" }]);
-    expect((await api.call(`sync/tables/${schema}/ORDERS/status`)).body.schedule).toBe("*/5 * * * *");
-
-    const removed = await api.call(path, { method: "DELETE" });
-    expect(removed).toMatchObject({ status: 200, body: { schedule: null, spec: null } });
-    expect(await jobs(id)).toEqual([]);
-  });
-
-  test.for(["every day", "61 * * * *", "* * * *", "* * * * * *"])(
-    "%s is refused as no cron expression, and the schedule before stays",
-    async (cron) => {
-      const { schema, id } = await addTable();
-      const path = `sync/tables/${schema}/ORDERS/schedule`;
-      await api.call(path, { method: "PUT", body: { cron: "0 4 * * *" } });
-      expect(await api.call(path, { method: "PUT", body: { cron } })).toMatchObject({
-        status: 422,
-        body: { code: "invalid_schedule" },
-      });
-      expect(await jobs(id)).toEqual([{ schedule: "0 4 * * *" }]);
-    },
-  );
-});
-
 describe("a table that is not registered", () => {
   test.for<[string, string, object | undefined]>([
     ["GET", "sync/tables/NOWHERE/NOTHING/status", undefined],
     ["DELETE", "sync/tables/NOWHERE/NOTHING", undefined],
+    ["GET", "sync/tables/NOWHERE/NOTHING/schedule", undefined],
     ["PUT", "sync/tables/NOWHERE/NOTHING/schedule", { cron: "0 4 * * *" }],
     ["DELETE", "sync/tables/NOWHERE/NOTHING/schedule", undefined],
     ["PATCH", "admin/tables/NOWHERE/NOTHING", {}],

@@ -1,47 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cleanUp, type ObjectRegister } from "../../../jobs/cleanup/run.ts";
+import type { ObjectRegister } from "../../../jobs/cleanup/run.ts";
 import { addJob } from "../../db/fleet-scene.ts";
 import { addProject } from "../../db/scene.ts";
 import { type Lane, startLane } from "../start-lane.ts";
+import { cleanUpIn as cleanUpLaneIn, openRegister } from "./clean-up-in.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 
 let lane: Lane;
-let register: ObjectRegister;
 beforeAll(async () => {
   lane = await startLane();
-  const list =
-    <T>(call: string) =>
-    async (values: T[]) =>
-      (await lane.db.as<{ found: T }>("service_role", {}, `select ${call}($1) as found`, [values])).map(
-        ({ found }) => found,
-      );
-  register = {
-    listLiveRuns: async (runs) => (await list<number>("public.list_live_runs")(runs)).map(Number),
-    listKnownJobs: async (jobs) => (await list<number>("public.list_known_jobs")(jobs)).map(Number),
-    listUnreferenced: list<string>("public.list_unreferenced_objects"),
-    listUnreferencedUploads: list<string>("public.list_unreferenced_uploads"),
-    listUnreferencedSnapshots: list<string>("public.list_unreferenced_snapshots"),
-    listUnreferencedArtifacts: list<string>("public.list_unreferenced_artifacts"),
-    listForgottenQueries: list<string>("public.list_forgotten_queries"),
-    listForgottenSeals: async (seals) => (await list<number>("public.list_forgotten_seals")(seals)).map(Number),
-  };
 });
 afterAll(() => lane.close());
 
-/** Cleans up as the job would so many days from now; resolves to the number of deletions. */
-async function cleanUpIn(days: number, overrides: Partial<ObjectRegister> = {}): Promise<number> {
-  let deleted = 0;
-  await cleanUp({
-    bucket: lane.bucket,
-    register: { ...register, ...overrides },
-    now: new Date(Date.now() + days * DAY_MS),
-    signal: new AbortController().signal,
-    onDeleted: () => void deleted++,
-  });
-  return deleted;
-}
-
+const cleanUpIn = (days: number, overrides?: Partial<ObjectRegister>) => cleanUpLaneIn(lane, days, overrides);
 const save = (name: string) => lane.bucket.file(name).save("content");
 
 describe("the job cleanup", () => {
@@ -164,7 +136,7 @@ describe("the job cleanup", () => {
     await save(file.name);
     await cleanUpIn(30, {
       async listUnreferenced(urls) {
-        const unreferenced = await register.listUnreferenced(urls);
+        const unreferenced = await openRegister(lane).listUnreferenced(urls);
         await file.setMetadata({ metadata: { used: "just now" } });
         return unreferenced;
       },

@@ -165,9 +165,13 @@ export async function startSyncLane() {
       return JSON.parse(String(content));
     },
 
-    /** Puts a run back into the queue as the sweep does when a lease has run out. */
+    /** Puts a run that is not over back into the queue, as the sweep does when a lease has run out. */
     async expireLease(run: string): Promise<void> {
-      await db.sql("update corral.runs set lease_expires_at = corral.now() - interval '1 second' where id = $1", [run]);
+      await db.sql(
+        `update corral.runs set lease_expires_at = corral.now() - interval '1 second'
+          where id = $1 and lease_expires_at is not null`,
+        [run],
+      );
       await db.sql("select corral.sweep()");
     },
 

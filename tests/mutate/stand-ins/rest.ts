@@ -2,7 +2,7 @@
 import type { StandInMutant } from "../stand-in-mutant.ts";
 
 const REST = "local/gateway/rest";
-const tables = ["tests/local/gateway/rest/tables.test.ts"];
+const tables = ["reads", "writes"].map((kind) => `tests/local/gateway/rest/table-${kind}.test.ts`);
 const rpc = ["tests/local/gateway/rest/rpc.test.ts"];
 const errors = ["tests/local/gateway/rest/errors.test.ts"];
 
