@@ -30,6 +30,13 @@ beforeEach(() => cancelAllJobs(db));
 
 const lastSeen = (agent: string) => call<Date>(db, "(select last_seen_at from corral.agents where id = $1)", [agent]);
 
+/** An agent that beats once a minute. */
+async function agentSilentFor(seconds: number): Promise<string> {
+  const agent = await addAgent(db, { interval: 60 });
+  await silenceAgent(db, agent, seconds);
+  return agent;
+}
+
 describe("who asks", () => {
   test("is told alone that he is not known or not let in; the others get their tasks", async () => {
     await addJob(db, 2);
@@ -192,6 +199,19 @@ describe("an assignment", () => {
       return Math.round(secondsBetween(server_time as Date, lease_expires_at));
     };
     expect([await leaseOf(5), await leaseOf(60)]).toEqual([15, 77]);
+  });
+
+  test("lasts from when its agent was last noted, which one that was seen long ago is now", async () => {
+    await addJob(db, 4);
+    const agents = await Promise.all([10, 40, 10, 40].map((seconds) => agentSilentFor(seconds)));
+    const [recent, silent, ...others] = agents.map((agent) => ({ agent }));
+    const alone = [recent, silent].map(async (call) => requestTasks(db, [call ?? {}]));
+    const together = requestTasks(db, others);
+    const given = (await Promise.all([...alone, together])).flat();
+    const leases = given.map(({ server_time, lease_expires_at }) =>
+      secondsBetween(server_time as Date, lease_expires_at),
+    );
+    expect(leases.map((seconds) => Math.round(seconds / 10) * 10)).toEqual([170, 180, 170, 180]);
   });
 
   test("starts afresh what the attempt before had noted", async () => {
