@@ -10,6 +10,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What is waited for comes when the machine has time.
+    expect: { poll: { timeout: 30_000 } },
     // Much of a run is waiting: for sweeps, leases, children that are killed.
     maxWorkers: Math.max(2, availableParallelism()),
     projects: [

@@ -8,6 +8,7 @@ export default defineConfig({
     globalSetup: process.env[LENT_CLUSTER] ? "tests/mutate/lend-cluster.ts" : "tests/setup/template-database.ts",
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     maxWorkers: 2,
   },
 });

@@ -115,7 +115,7 @@ test("a query that is cancelled stops, and the runner goes on", async () => {
   const next = await submit({ sql: "SELECT 1" });
   expect(await lane.endOf(next)).toMatchObject({ state: "completed" });
   const cancelled = async () => (await lane.readRun(runners[0]?.run ?? "")).progress?.cancelled;
-  await expect.poll(cancelled, { timeout: 10_000 }).toBe(1);
+  await expect.poll(cancelled).toBe(1);
 });
 
 test("a zero character, which Postgres cannot store, is in the result and a sign of it in the preview", async () => {
@@ -138,7 +138,7 @@ test("a runner that listens goes on when Postgres hangs up", async () => {
   await lane.endOf(first);
   const hangUp =
     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'corral-query' and datname = current_database()";
-  await expect.poll(() => lane.db.sql(hangUp), { timeout: 10_000 }).toHaveLength(1);
+  await expect.poll(() => lane.db.sql(hangUp)).toHaveLength(1);
   expect(await lane.endOf(await submit({ sql: "SELECT 2" }))).toMatchObject({ state: "completed" });
 });
 
@@ -187,11 +187,9 @@ test.runIf(process.platform === "linux")("the children of a runner that was kill
   await lane.runningOf(long);
   const children = await childrenOf(runner.job.child.pid);
   const busiest = async () => Math.max(...(await Promise.all(children.map(cpuSecondsOf))));
-  await expect.poll(busiest, { timeout: 20_000 }).toBeGreaterThan(1);
+  await expect.poll(busiest).toBeGreaterThan(1);
   runner.job.child.kill("SIGKILL");
-  await expect
-    .poll(async () => (await Promise.all(children.map(isAlive))).includes(true), { timeout: 10_000 })
-    .toBe(false);
+  await expect.poll(async () => (await Promise.all(children.map(isAlive))).includes(true)).toBe(false);
   await lane.db.sql("update corral.queries set state = 'cancelled', finished_at = corral.now() where id = $1", [long]);
   await lane.db.sql("select public.leave_queue($1, 1)", [runner.run]);
 });

@@ -151,7 +151,7 @@ describe("a sync that is told to stop", () => {
         `SELECT EXECUTION_STATUS FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_ID = '${query}'`,
       );
       expect(status).toBe("ABORTED");
-    });
+    }, 30_000);
     await lane.db.sql("select corral.stop_sync($1)", [sync]);
   });
 

@@ -17,7 +17,7 @@ test("a scheduler with nothing to do takes up a new job at once, not at the next
     await expect.poll(() => database.sql(asleep, [database.name])).toHaveLength(1);
     await database.sql("select cron.schedule('new', '1 second', 'select 1')");
     await expect
-      .poll(() => database.sql("select from cron.job_run_details where status = 'succeeded'"), { timeout: 5000 })
+      .poll(() => database.sql("select from cron.job_run_details where status = 'succeeded'"))
       .not.toEqual([]);
   } finally {
     await worker.stop();

@@ -152,7 +152,7 @@ describe("the scheduler", () => {
   test("runs commands as the job's user, logged in as him, and records how they went", async () => {
     await startWorker();
     await schedule("tick", "1 second", "insert into ticks default values");
-    await expect.poll(details, { timeout: 5000 }).toEqual([{ status: "succeeded", return_message: "INSERT 0 1" }]);
+    await expect.poll(details).toEqual([{ status: "succeeded", return_message: "INSERT 0 1" }]);
     const [tick] = await database.sql("select who from ticks limit 1");
     expect(tick).toEqual({ who: "postgres" });
     const shape =
@@ -165,7 +165,7 @@ describe("the scheduler", () => {
   test("cannot be made to run anything as the superuser", async () => {
     await startWorker();
     await schedule("escape", "1 second", "reset session authorization; insert into ticks (who) values (current_user)");
-    await expect.poll(details, { timeout: 5000 }).toMatchObject([{ status: "succeeded" }]);
+    await expect.poll(details).toMatchObject([{ status: "succeeded" }]);
     expect(await database.sql("select distinct who from ticks")).toEqual([{ who: "postgres" }]);
   });
 
@@ -176,13 +176,13 @@ describe("the scheduler", () => {
   ])("records of %s that it %s", async (command, status, message) => {
     await startWorker();
     await schedule("one", "1 second", command);
-    await expect.poll(details, { timeout: 5000 }).toEqual([{ status, return_message: message }]);
+    await expect.poll(details).toEqual([{ status, return_message: message }]);
   });
 
   test("rolls all of a command back when part of it fails", async () => {
     await startWorker();
     await schedule("half", "1 second", "insert into ticks default values; select 1/0");
-    await expect.poll(details, { timeout: 5000 }).toMatchObject([{ status: "failed" }]);
+    await expect.poll(details).toMatchObject([{ status: "failed" }]);
     expect(await database.sql("select from ticks")).toEqual([]);
   });
 
@@ -199,10 +199,10 @@ describe("the scheduler", () => {
       );
       return rows.length;
     };
-    await expect.poll(() => countRuns("clock"), { timeout: 8000 }).toBeGreaterThanOrEqual(3);
+    await expect.poll(() => countRuns("clock")).toBeGreaterThanOrEqual(3);
     expect(await countRuns("long")).toBe(1);
     await admin.query("select pg_advisory_unlock(1)");
-    await expect.poll(() => countRuns("long"), { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => countRuns("long")).toBeGreaterThanOrEqual(2);
     const [gap] = await database.sql<{ ms: number }>(
       `select extract(milliseconds from b.start_time - a.end_time)::float as ms
          from (select * from cron.job_run_details where command like '%advisory%' order by runid limit 1) a,
@@ -217,7 +217,7 @@ describe("the scheduler", () => {
     await schedule("gone", "1 second", "insert into ticks (who) values ('gone')");
     await database.sql("select cron.alter_job($1, active => false), cron.unschedule('gone')", [id]);
     await schedule("clock", "1 second", "insert into ticks (who) values ('clock')");
-    await expect.poll(() => database.sql("select from ticks"), { timeout: 8000 }).toHaveLength(2);
+    await expect.poll(() => database.sql("select from ticks")).toHaveLength(2);
     expect(await database.sql("select distinct who from ticks")).toEqual([{ who: "clock" }]);
   });
 
@@ -226,7 +226,7 @@ describe("the scheduler", () => {
     await startWorker();
     await schedule("cut", "1 second", "select pg_advisory_xact_lock(2)");
     const waiting = "select from pg_stat_activity where datname = $1 and wait_event = 'advisory'";
-    await expect.poll(() => database.sql(waiting, [database.name]), { timeout: 5000 }).toHaveLength(1);
+    await expect.poll(() => database.sql(waiting, [database.name])).toHaveLength(1);
     await worker?.stop();
     worker = undefined;
     expect(await details()).toEqual([

@@ -223,9 +223,9 @@ describe("a batch", () => {
     await expect.poll(() => held.length).toBe(200);
     expect(new Set(lines())).toEqual(new Set(Array.from({ length: 200 }, (_, n) => `GET /${n + 1}`)));
     for (const reply of held.splice(0)) reply.end();
-    await expect.poll(() => held.length, { timeout: 5000 }).toBe(30);
+    await expect.poll(() => held.length).toBe(30);
     for (const reply of held) reply.end();
-    await expect.poll(() => database.sql("select from net._http_response"), { timeout: 5000 }).toHaveLength(230);
+    await expect.poll(() => database.sql("select from net._http_response")).toHaveLength(230);
   });
 });
 
