@@ -9,6 +9,7 @@ import type { ArtifactStore } from "./artifact-store.ts";
 import { createCallLog } from "./call-log.ts";
 import { DOCUMENT, describeOperation, SECURITY_SCHEMES } from "./openapi.ts";
 import type { QueryFiles } from "./query-files.ts";
+import type { QueryWatch } from "./query-watch.ts";
 import { recordCalls } from "./record-calls.ts";
 import { auditRoute } from "./routes/audit.ts";
 import { browseTablesRoutes } from "./routes/browse-tables.ts";
@@ -36,6 +37,7 @@ export interface Deps {
   anonKey: string;
   snapshots: SnapshotFiles;
   results: QueryFiles;
+  watch: QueryWatch;
   artifacts: ArtifactStore;
   /** Keeps the function alive until the promise settles, after its reply. */
   waitUntil: (work: Promise<unknown>) => void;

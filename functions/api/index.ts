@@ -3,10 +3,12 @@ import { createUrlSigner } from "../../shared/cloud/sign-url.ts";
 import { signingKeyEnv } from "../../shared/cloud/signing-key-env.ts";
 import { connectSupabaseAuth } from "../../shared/cloud/supabase-auth.ts";
 import { connectDb } from "../../shared/db/connect-db.ts";
+import { findFinishedQueries } from "../../shared/db/queries.ts";
 import { createCallerReader } from "../../shared/http/caller.ts";
 import { createApp } from "./app.ts";
 import { createArtifactStore } from "./artifact-store.ts";
 import { createQueryFiles } from "./query-files.ts";
+import { QueryWatch } from "./query-watch.ts";
 import { createSnapshotFiles } from "./snapshot-files.ts";
 
 declare const EdgeRuntime: { waitUntil(work: Promise<unknown>): void };
@@ -27,8 +29,10 @@ const sign = createUrlSigner({
   key: signingKeyEnv.parse(variables),
 });
 
+const db = connectDb({ url: env.SUPABASE_URL, key: env.SUPABASE_SERVICE_ROLE_KEY });
+
 const app = createApp({
-  db: connectDb({ url: env.SUPABASE_URL, key: env.SUPABASE_SERVICE_ROLE_KEY }),
+  db,
   readCaller: createCallerReader({
     supabaseUrl: env.SUPABASE_URL,
     anonKey: env.SUPABASE_ANON_KEY,
@@ -38,6 +42,7 @@ const app = createApp({
   anonKey: env.SUPABASE_ANON_KEY,
   snapshots: createSnapshotFiles({ sign }),
   results: createQueryFiles({ sign }),
+  watch: new QueryWatch((queries) => findFinishedQueries(db, queries)),
   artifacts: createArtifactStore({ sign }),
   waitUntil: (work) => EdgeRuntime.waitUntil(work),
 });

@@ -42,6 +42,7 @@ export class QueryChild {
   readonly #reports: AsyncGenerator<Report | RowBlock>;
   readonly #exited: Promise<unknown>;
   readonly #closed: Promise<unknown>;
+  #holds: readonly string[] = [];
   #stderr = "";
 
   private constructor(child: ChildProcess, dir: string, pipe: Readable) {
@@ -93,6 +94,18 @@ export class QueryChild {
 
   ask(command: Command): void {
     this.#process.stdin?.write(encodeMessage(command));
+  }
+
+  /** Has it read files before it is asked for rows of them. */
+  async hold(files: string[]): Promise<void> {
+    this.#holds = files;
+    this.ask({ ask: "hold", files });
+    await this.expect("holds");
+  }
+
+  /** The files that it was asked to hold. */
+  get holds(): readonly string[] {
+    return this.#holds;
   }
 
   /** Lowers what its data may take, where the system can do that to a process that runs. */

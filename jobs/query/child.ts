@@ -24,11 +24,11 @@ function fill(buffer: Buffer): boolean {
 }
 
 /** The runner is the only one that writes here, so that what it says needs no proof. */
-function nextCommand<A extends Command["ask"]>(ask: A): Extract<Command, { ask: A }> {
+function nextCommand<A extends Command["ask"]>(...asks: A[]): Extract<Command, { ask: A }> {
   const frame = readFrame(fill);
   if (frame === undefined) process.exit(0);
   const command: Extract<Command, { ask: A }> = JSON.parse(frame.payload.toString());
-  if (command.ask !== ask) throw new Error(`"${ask}" is next, not "${command.ask}"`);
+  if (!asks.includes(command.ask)) throw new Error(`"${asks}" is next, not "${command.ask}"`);
   return command;
 }
 
@@ -50,7 +50,12 @@ function tell(report: Report): void {
   send(encodeMessage(report));
 }
 
-async function sendRows(result: DuckDBResult, format: OutputFormat): Promise<void> {
+/** Says what is in a result, its rows as text of the form. */
+async function sendRows(
+  result: DuckDBResult,
+  format: OutputFormat,
+  { tell, send }: { tell: (report: Report) => void; send: (bytes: Buffer) => void },
+): Promise<void> {
   const names = result.deduplicatedColumnNames();
   const types = result.columnTypes();
   tell({
@@ -104,22 +109,44 @@ function grantsOf(references: TableReference[]): number[] {
   return [...new Set(references.map(({ grant }) => grant))];
 }
 
+const NOBODY = { tell: () => undefined, send: () => undefined };
+
+/** Pages in the files, and the code that rows of theirs go through. */
+async function hold(sandbox: Sandbox, files: string[]): Promise<void> {
+  for (const file of files) {
+    await sandbox.hold(file);
+    // A table whose rows cannot be picked, since a column of it is called rowid, is merely attached.
+    await sandbox.load(file).then(
+      (rows) => sendRows(rows, "json", NOBODY),
+      () => undefined,
+    );
+  }
+  tell({ tell: "holds" });
+}
+
 /** Judges and runs one query. What fails otherwise than by the query is not caught: it ends this process loudly. */
 async function serve(): Promise<void> {
   const sandbox = await Sandbox.open();
   tell({ tell: "ready" });
-  const { sql, grants } = nextCommand("judge");
+  let command = nextCommand("hold", "judge");
+  if (command.ask === "hold") {
+    await hold(sandbox, command.files);
+    command = nextCommand("judge");
+  }
+  const { sql, grants } = command;
   const references = await attempt(() => sandbox.judge(sql, grants), []);
   tell({ tell: "reads", tables: grantsOf(references) });
   const { files, parameters, format, ...limits } = nextCommand("run");
   const attachments = attach(grants, references, files);
   await sandbox.close(attachments, limits);
-  const tables = attachments.map((attachment, index) => sandbox.describe(attachment, index));
-  await attempt(async () => sendRows(await sandbox.run(sql, parameters), format), tables);
+  const tables = attachments.map((attachment) => sandbox.describe(attachment));
+  await attempt(async () => sendRows(await sandbox.run(sql, parameters), format, { tell, send }), tables);
 }
 
 const runner = process.ppid;
 // A runner that was killed leaves nobody to end what runs too long.
 setInterval(() => process.ppid !== runner && die(), PARENT_CHECK_MS).unref();
 await serve();
-process.exit(0);
+// Whoever asked ends it when the result is stored: to tidy up would take the processor from that.
+fill(Buffer.alloc(1));
+die();

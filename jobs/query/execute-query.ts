@@ -6,11 +6,11 @@ import type { QueryChild } from "./child-process.ts";
 import type { OutputFormat } from "./messages.ts";
 import type { ParquetOptions } from "./parquet-result.ts";
 import { QueryFailure } from "./query-failure.ts";
-import type { SnapshotCache } from "./snapshot-cache.ts";
+import { type SnapshotCache, snapshotKey } from "./snapshot-cache.ts";
 import { storeResult } from "./store-result.ts";
 
 export interface ExecuteDeps {
-  children: Pick<ChildPool, "take" | "end">;
+  children: Pick<ChildPool, "take" | "anticipate" | "end">;
   cache: Pick<SnapshotCache, "pin">;
   bucket: Bucket;
   scratchDir: string;
@@ -33,7 +33,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Runs a query in a child of its own and stores what it answers; a `QueryFailure` says why it does not. */
 export async function executeQuery(task: ClaimedQuery, deps: ExecuteDeps, signal: AbortSignal): Promise<QueryResult> {
   const watch = new Stopwatch(task.limits.seconds, signal);
-  const child = await deps.children.take();
+  // A limit that is tighter than a child was born with leaves no room for what it holds.
+  const granted = task.limits.memoryMb < deps.maxMemoryMb ? [] : task.snapshots.map(snapshotKey);
+  const child = await deps.children.take(new Set(granted));
   const kill = () => deps.children.end(child);
   watch.signal.addEventListener("abort", kill);
   try {
@@ -94,6 +96,8 @@ async function run(task: ClaimedQuery, child: QueryChild, deps: ExecuteDeps, wat
     });
     const { rowCount, preview } = rows.end();
     const ran = watch.lap();
+    const held = read.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    deps.children.anticipate({ keys: read.map(snapshotKey), files, bytes: held });
     return {
       columns,
       preview,

@@ -11,8 +11,10 @@ export interface GrantedTable {
 
 export type OutputFormat = ClaimedQuery["format"];
 
-/** What is asked of a child, in this order; each once. */
+/** What is asked of a child, in this order; each once, and the first not of everyone. */
 export type Command =
+  /** To have these at hand, of which the query may turn out to read some, all or others. */
+  | { ask: "hold"; files: string[] }
   | { ask: "judge"; sql: string; grants: GrantedTable[] }
   | {
       ask: "run";
@@ -35,6 +37,7 @@ export type Column = z.output<typeof column>;
  */
 export const report = z.discriminatedUnion("tell", [
   z.object({ tell: z.literal("ready") }),
+  z.object({ tell: z.literal("holds") }),
   /** Which of the granted tables the query reads, as positions in the list. */
   z.object({ tell: z.literal("reads"), tables: z.array(z.number().int().nonnegative()) }),
   z.object({ tell: z.literal("columns"), columns: z.array(column) }),

@@ -1,4 +1,5 @@
 import { totalmem } from "node:os";
+import { MAX_HELD_BYTES } from "./child-pool.ts";
 import { OVERHEAD_MB } from "./child-process.ts";
 
 const MB = 1024 * 1024;
@@ -40,7 +41,8 @@ export function planMemory(limit: number, needs: MemoryNeeds): MemoryPlan {
   const cacheBytes = needs.cacheBytes ?? Math.floor(limit / CACHE_SHARE);
   const maxSpoolBytes = Math.min(MAX_SPOOL_BYTES, Math.floor(limit / SPOOL_SHARE));
   const queries = concurrency * (memoryMb + OVERHEAD_MB) * MB;
-  const needed = RUNNER_BYTES + queries + warmChildren * WARM_CHILD_BYTES + cacheBytes + maxSpoolBytes;
+  const waiting = warmChildren * WARM_CHILD_BYTES + concurrency * MAX_HELD_BYTES;
+  const needed = RUNNER_BYTES + queries + waiting + cacheBytes + maxSpoolBytes;
   const warning =
     needed <= limit
       ? undefined

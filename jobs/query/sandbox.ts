@@ -22,6 +22,11 @@ export interface SandboxLimits {
 /** A text longer than this is no query that somebody wrote. */
 const MAX_SQL_BYTES = 1024 * 1024;
 
+/** DuckDB keeps a column's values in pieces of so many rows; to read one of a piece is to load it. */
+const ROW_GROUP = 122_880;
+/** Of each piece: enough altogether that the code which they go through is compiled. */
+const LOADED_ROWS = 40;
+
 /** What holds from the start. */
 const FIRST_SETTINGS = {
   autoinstall_known_extensions: "false",
@@ -44,6 +49,9 @@ const LAST_SETTINGS = {
 /** A DuckDB in memory for one query, which can reach nothing but the tables that are attached to it. */
 export class Sandbox {
   readonly #connection: DuckDBConnection;
+  /** What the attached files are attached as. */
+  readonly #aliases = new Map<string, string>();
+  #aliasCount = 0;
 
   private constructor(connection: DuckDBConnection) {
     this.#connection = connection;
@@ -69,11 +77,26 @@ export class Sandbox {
     return judgeQuery(sql, await this.#serialize(sql), grants);
   }
 
+  /** Attaches a file for a query that may read it; another query will not find it attached. */
+  async hold(file: string): Promise<void> {
+    await this.#connection.run(this.#attachSql(file));
+  }
+
+  /** Reads all of a file that is attached; a few of its rows come out. */
+  async load(file: string): Promise<DuckDBResult> {
+    const table = `${this.#aliases.get(file)}.main.data`;
+    const statement = await this.#connection.prepare(`FROM ${table} WHERE rowid % ${ROW_GROUP} < ${LOADED_ROWS}`);
+    return statement.stream();
+  }
+
   /** Attaches the tables and shuts everything else out; throws unless that can be seen to hold. */
   async close(attachments: readonly Attachment[], { memoryMb, threads }: SandboxLimits): Promise<void> {
-    const attach = attachments.flatMap((attachment, index) => attachSql(attachment, aliasOf(index)));
+    const read = new Set(attachments.map(({ file }) => file));
+    const detach = [...this.#aliases.keys()].filter((file) => !read.has(file)).map((file) => this.#detachSql(file));
+    const attach = [...read].filter((file) => !this.#aliases.has(file)).map((file) => this.#attachSql(file));
+    const views = attachments.flatMap((attachment) => this.#viewsSql(attachment));
     const settings = { memory_limit: `${memoryMb}MB`, threads: String(threads), ...LAST_SETTINGS };
-    await this.#connection.run([...attach, ...settingsSql(settings)].join(";"));
+    await this.#connection.run([...detach, ...attach, ...views, ...settingsSql(settings)].join(";"));
     // disabled_filesystems does not tell its value, and memory_limit tells it in other units.
     const { disabled_filesystems: _, ...telling } = LAST_SETTINGS;
     await Promise.all([this.#verify({ ...telling, threads: String(threads) }), this.#verifyNoDisk()]);
@@ -87,8 +110,8 @@ export class Sandbox {
   }
 
   /** An attached table as its readers know it. */
-  describe({ schema, table, file }: Attachment, index: number): KnownTable {
-    const alias = aliasOf(index);
+  describe({ schema, table, file }: Attachment): KnownTable {
+    const alias = this.#aliases.get(file) ?? "";
     return {
       name: `${schema}.${table}`,
       secrets: [`${alias}.main.data`, alias, file],
@@ -97,6 +120,25 @@ export class Sandbox {
         return reader.getRows().map(([name]) => String(name));
       },
     };
+  }
+
+  #attachSql(file: string): string {
+    const alias = `snapshot_${this.#aliasCount++}`;
+    this.#aliases.set(file, alias);
+    return `ATTACH ${quoteText(file)} AS ${alias} (TYPE duckdb, READ_ONLY)`;
+  }
+
+  #detachSql(file: string): string {
+    const sql = `DETACH ${this.#aliases.get(file)}`;
+    this.#aliases.delete(file);
+    return sql;
+  }
+
+  #viewsSql({ file, table, schemas }: Attachment): string[] {
+    return schemas.flatMap((schema) => [
+      `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`,
+      `CREATE VIEW ${quoteName(schema)}.${quoteName(table)} AS FROM ${this.#aliases.get(file)}.main.data`,
+    ]);
   }
 
   async #serialize(sql: string): Promise<string> {
@@ -130,18 +172,4 @@ export class Sandbox {
 
 function settingsSql(settings: Record<string, string>): string[] {
   return Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
-}
-
-function aliasOf(index: number): string {
-  return `snapshot_${index}`;
-}
-
-function attachSql({ file, table, schemas }: Attachment, alias: string): string[] {
-  return [
-    `ATTACH ${quoteText(file)} AS ${alias} (TYPE duckdb, READ_ONLY)`,
-    ...schemas.flatMap((schema) => [
-      `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`,
-      `CREATE VIEW ${quoteName(schema)}.${quoteName(table)} AS FROM ${alias}.main.data`,
-    ]),
-  ];
 }

@@ -19,12 +19,19 @@ export interface SnapshotCacheOptions {
   download: (folder: string, path: string, signal: AbortSignal) => Promise<unknown>;
   /** Puts at a path what a grant leaves of a snapshot, whose file is at another. */
   derive: (from: string, to: string, snapshot: QuerySnapshot, signal: AbortSignal) => Promise<unknown>;
+  /** Called when a file is about to be removed, for whoever has it open without having pinned it. */
+  onRemove: (key: string) => void;
 }
 
 interface Wanted {
   key: string;
   bytes: number;
   make: (path: string, signal: AbortSignal) => Promise<unknown>;
+}
+
+/** What a snapshot, as a grant leaves it, is known by. */
+export function snapshotKey({ folder, variant }: QuerySnapshot): string {
+  return variant === null ? folder : `${folder}#${variant}`;
 }
 
 /** Snapshots on the local disk: each is fetched once, and those that nobody reads make room for others. */
@@ -71,7 +78,7 @@ export class SnapshotCache {
     };
     if (variant === null) return [base];
     const derived: Wanted = {
-      key: `${folder}#${variant}`,
+      key: snapshotKey(snapshot),
       bytes: sizeBytes,
       make: async (path, signal) => derive(await this.#provide(base, signal), path, snapshot, signal),
     };
@@ -107,6 +114,7 @@ export class SnapshotCache {
   async #remove(key: string): Promise<void> {
     const made = this.#files.get(key);
     this.#files.delete(key);
+    this.#options.onRemove(key);
     await made?.then((path) => rm(path, { force: true })).catch(() => undefined);
   }
 

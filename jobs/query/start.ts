@@ -86,6 +86,7 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
       memoryMb,
       cpuSeconds: MAX_CPU_SECONDS,
       size: warmChildren,
+      holders: env.QUERY_CONCURRENCY,
       startsAtOnce: availableParallelism(),
       log,
     });
@@ -98,6 +99,7 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
         const { deriveVariant } = await import("../snapshot/derive-variant.ts");
         await deriveVariant({ from, to, scratchDir, memoryMb, threads, hidden, masked, signal: stop });
       },
+      onRemove: (key) => children.forget(key),
     });
     const pause = new Pause(env.DATABASE_URL === undefined ? LOOKING : LISTENING);
     const listener = await listen(() => pause.end());

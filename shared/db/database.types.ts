@@ -2986,6 +2986,16 @@ export type Database = {
           settle: boolean;
         }[];
       };
+      find_finished_queries: {
+        Args: { p_calls: number[]; p_queries: string[] };
+        Returns: Database["corral"]["Views"]["queries_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "queries_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       find_upload_folder: {
         Args: { p_admin?: boolean; p_user?: string };
         Returns: {

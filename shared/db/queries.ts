@@ -26,6 +26,19 @@ export async function getQuery(db: Db, call: number, query: string): Promise<Que
   return onlyRow(db.rpc("get_query", { p_call: call, p_query: query }));
 }
 
+/** A query, and the call that submitted it. */
+export interface SubmittedQuery {
+  call: number;
+  queryId: string;
+}
+
+/** Of queries that were submitted, those that are over. */
+export async function findFinishedQueries(db: Db, queries: SubmittedQuery[]): Promise<QueryRow[]> {
+  const p_calls = queries.map(({ call }) => call);
+  const p_queries = queries.map(({ queryId }) => queryId);
+  return answer(db.rpc("find_finished_queries", { p_calls, p_queries }));
+}
+
 /** Ends a query that is not over; its runner stops soon after. */
 export async function cancelQuery(db: Db, call: number, query: string): Promise<QueryRow["status"]> {
   return answer(db.rpc("cancel_query", { p_call: call, p_query: query }));

@@ -1,25 +1,19 @@
-/** How the pauses between reads grow. */
-export interface Pace {
-  firstMs: number;
-  growth: number;
-  longestMs: number;
-}
-
-/** For containers, which take seconds to start. */
-const UNHURRIED: Pace = { firstMs: 200, growth: 1.5, longestMs: 1000 };
+/** Containers take seconds to start. */
+const FIRST_PAUSE_MS = 200;
+const GROWTH = 1.5;
+const LONGEST_PAUSE_MS = 1000;
 
 /**
  * Reads a run until it is over or the time is up, and resolves to what it last read; the pauses grow, from 200 ms to a
- * second unless told otherwise. When the client hangs up it stops at once: nobody waits any more, and the run goes on
- * without us.
+ * second. When the client hangs up it stops at once: nobody waits any more, and the run goes on without us.
  */
 export async function awaitRun<Run>(
   read: () => Promise<Run>,
   isOver: (run: Run) => boolean,
-  { seconds, signal, pace = UNHURRIED }: { seconds: number; signal: AbortSignal; pace?: Pace },
+  { seconds, signal }: { seconds: number; signal: AbortSignal },
 ): Promise<Run> {
   const deadline = performance.now() + seconds * 1000;
-  for (let pause = pace.firstMs; ; pause = Math.min(pause * pace.growth, pace.longestMs)) {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, LONGEST_PAUSE_MS)) {
     const run = await read();
     const left = deadline - performance.now();
     if (isOver(run) || left <= 0 || signal.aborted) return run;

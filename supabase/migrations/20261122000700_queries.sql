@@ -195,6 +195,17 @@ begin
 end
 $$;
 
+-- Of the queries that these calls submitted, those that are over: one look for all who wait.
+create function public.find_finished_queries(p_calls bigint[], p_queries uuid[]) returns setof corral.queries_shown
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return query
+    select s.* from corral.queries q join corral.queries_shown s on s.query_id = q.id
+     where q.id = any (p_queries) and q.call_id = any (p_calls) and q.finished_at is not null;
+end
+$$;
+
 -- Ends a query that is not over; its runner learns it within a second.
 create function public.cancel_query(p_call bigint, p_query uuid) returns corral.work_state
 language plpgsql security definer set search_path = ''
@@ -221,6 +232,8 @@ $$;
 
 revoke execute on function
   corral.hold_query_queue, corral.call_query_runners, corral.limits_of, corral.find_query, public.submit_query,
-  public.get_query, public.cancel_query
+  public.get_query, public.find_finished_queries, public.cancel_query
   from public, anon, authenticated;
-grant execute on function public.submit_query, public.get_query, public.cancel_query to service_role;
+grant execute on function
+  public.submit_query, public.get_query, public.find_finished_queries, public.cancel_query
+  to service_role;

@@ -123,6 +123,7 @@ describe("what each role can reach", () => {
         "fail_query",
         "fail_run",
         "fail_task",
+        "find_finished_queries",
         "find_upload_folder",
         "finish_calls",
         "finish_run",

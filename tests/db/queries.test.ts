@@ -230,6 +230,21 @@ describe("a query of one's own swarm", () => {
     expect(await cancel(two, query)).toBe("cancelled");
   });
 
+  test("is found when it is over, by who waits for what his own calls submitted", async () => {
+    const find = async (calls: unknown[], queries: string[]) =>
+      (await db.sql("select query_id from public.find_finished_queries($1, $2)", [calls, queries])).map(
+        ({ query_id }) => query_id,
+      );
+    const call = await admitAgent(db, agent);
+    const query = String(firstOf(await db.sql(SUBMIT, [call, QUERY])).query_id);
+    const later = await submitQuery(db, agent);
+    expect(await find([call], [query, later])).toEqual([]);
+    await cancel(agent, query);
+    await cancel(agent, later);
+    expect(await find([call], [query, later])).toEqual([query]);
+    expect(await find([await admitAgent(db, agent)], [query, later])).toEqual([]);
+  });
+
   test("is read and cancelled by admins, whose own nobody else reads", async () => {
     const query = await submitQuery(db, agent);
     const admin = await admitAdmin(db);

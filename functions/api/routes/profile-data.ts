@@ -34,7 +34,7 @@ const route = createRoute({
  * Tells what a table's columns hold: as its sync has computed it, or anew by a query, for which it waits 30 seconds
  * unless `Prefer: wait=N` says otherwise.
  */
-export const profileDataRoute = ({ db, snapshots, results }: Deps) =>
+export const profileDataRoute = ({ db, snapshots, results, watch }: Deps) =>
   createRouter<DataEnv>().openapi(route, async (c) => {
     const { table_name: table, schema_name, force_refresh, sample_size } = c.req.valid("json");
     const row = await getDataTable(db, c.var.call.id, { schema: schema_name ?? null, table });
@@ -47,7 +47,7 @@ export const profileDataRoute = ({ db, snapshots, results }: Deps) =>
     const sampled = count < sight.row_count ? { count, seed: randomSeed() } : undefined;
     const sql = profileSql(sight, sampled);
     const spec = { sql, parameters: null, outputFormat: "json", limits: { bytes: MAX_BYTES } } as const;
-    const query = await runQuery(c, db, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
+    const query = await runQuery(c, { db, watch }, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
     if (!isOver(query)) return c.json(await toQueryReply(query, results), 202);
     requireNoFailure(query);
     const rows = await results.readJson(await results.getResult(query));

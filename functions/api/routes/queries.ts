@@ -78,11 +78,11 @@ const cancelRoute = createRoute({
 });
 
 /** Runs SQL over snapshots: queries are submitted, looked at, read and cancelled. */
-export function queryRoutes({ db, results }: Deps) {
+export function queryRoutes({ db, results, watch }: Deps) {
   const submit: RouteHandler<ReturnType<typeof submitAt>, DataEnv> = async (c) => {
     const { query, parameters, output_format, limits } = c.req.valid("json");
     const spec = { sql: query, parameters: parameters ?? null, outputFormat: output_format, limits: limits ?? null };
-    const row = await runQuery(c, db, spec, { defaultSeconds: 0 });
+    const row = await runQuery(c, { db, watch }, spec, { defaultSeconds: 0 });
     if (row.row_count !== null) c.set("rows", row.row_count);
     return c.json(await toQueryReply(row, results), isOver(row) ? 200 : 202);
   };

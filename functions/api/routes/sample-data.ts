@@ -68,7 +68,7 @@ interface Draw {
  * Draws rows of a table: from those that its sync has drawn where they are enough, else by a query, for which it waits
  * 30 seconds unless `Prefer: wait=N` says otherwise.
  */
-export const sampleDataRoute = ({ db, snapshots, results }: Deps) => {
+export const sampleDataRoute = ({ db, snapshots, results, watch }: Deps) => {
   const budget = new ByteBudget(HELD_LENGTH);
   return createRouter<DataEnv>().openapi(route, async (c) => {
     const { table_name: table, schema_name, ...wish } = c.req.valid("json");
@@ -99,7 +99,7 @@ export const sampleDataRoute = ({ db, snapshots, results }: Deps) => {
     }
     const sql = draw.type === "first" ? firstRowsSql(sight, draw.count) : sourceSql(sight, draw);
     const spec = { sql, parameters: null, outputFormat: wish.output_format, limits: null };
-    const query = await runQuery(c, db, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
+    const query = await runQuery(c, { db, watch }, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
     if (!isOver(query)) return c.json(await toQueryReply(query, results), 202);
     requireNoFailure(query);
     const version = versionRead(query);

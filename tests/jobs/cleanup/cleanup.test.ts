@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ObjectRegister } from "../../../jobs/cleanup/run.ts";
+import { sealAll } from "../../db/data-scene.ts";
 import { addJob } from "../../db/fleet-scene.ts";
 import { addProject } from "../../db/scene.ts";
 import { type Lane, startLane } from "../start-lane.ts";
@@ -105,8 +106,8 @@ describe("the job cleanup", () => {
     );
     const [sync] = await db.sql<{ id: string }>("select lpad(id::text, 9, '0') as id from corral.syncs");
     await db.sql("update corral.settings set audit_seal_seconds = 0");
-    await db.sql("select corral.seal_audit()");
-    await db.sql("update corral.audit_seals set id = 7");
+    await sealAll(db);
+    await db.sql("update corral.audit_seals set id = id + 7 - (select min(id) from corral.audit_seals)");
     const kept = [
       "snapshots/S/T/000000001-1/table.duckdb",
       `snapshots/S/U/${sync?.id}-2/table.duckdb`,

@@ -49,9 +49,9 @@ test("a child whose runner is gone ends", async () => {
 test("of children that were ended nothing is left when their pool is closed", async () => {
   const scratchDir = await mkdtemp(join(tmpdir(), "corral-pool-"));
   try {
-    const limits = { memoryMb: 512, cpuSeconds: 60, size: 1, startsAtOnce: 1 };
+    const limits = { memoryMb: 512, cpuSeconds: 60, size: 1, holders: 1, startsAtOnce: 1 };
     const pool = new ChildPool({ file: scene.childFile, scratchDir, ...limits, log: () => undefined });
-    const child = await pool.take();
+    const child = await pool.take(new Set());
     expect(await readdir(scratchDir)).not.toEqual([]);
     pool.end(child);
     await pool.close();

@@ -8,6 +8,7 @@ import type { QuerySnapshot } from "../../../shared/db/query-task.ts";
 let dir: string;
 let cache: SnapshotCache;
 let fetched: string[];
+let removed: string[];
 /** What a download waits for. */
 let gate: Promise<void>;
 
@@ -16,6 +17,7 @@ const never = new AbortController().signal;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "corral-cache-"));
   fetched = [];
+  removed = [];
   gate = Promise.resolve();
   cache = new SnapshotCache({
     dir: join(dir, "cache"),
@@ -27,6 +29,7 @@ beforeEach(async () => {
       await writeFile(path, folder);
     },
     derive: async (from, to, { variant }) => writeFile(to, `${await readFile(from, "utf8")} as ${variant}`),
+    onRemove: (key) => removed.push(key),
   });
 });
 afterEach(async () => {
@@ -56,6 +59,7 @@ test("a snapshot is fetched once, however many ask for it at once", async () => 
 test("what nobody has used for longest makes room", async () => {
   for (const folder of ["a", "b", "a", "c"]) (await pin(snapshot(folder))).release();
   expect(fetched).toEqual(["a", "b", "c"]);
+  expect(removed).toEqual(["b"]);
   (await pin(snapshot("a"))).release();
   expect(fetched).toEqual(["a", "b", "c"]);
   (await pin(snapshot("b"))).release();

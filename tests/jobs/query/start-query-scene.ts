@@ -29,12 +29,13 @@ export async function startQueryScene() {
   const files = await buildJobs();
   const child = new URL("query-child.mjs", pathToFileURL(files.query));
   const options = { file: child, scratchDir, memoryMb: 512, cpuSeconds: 60 };
-  const pool = new ChildPool({ ...options, size: 2, startsAtOnce: 2, log: () => undefined });
+  const pool = new ChildPool({ ...options, size: 2, holders: 1, startsAtOnce: 2, log: () => undefined });
   const cache = new SnapshotCache({
     dir: join(folder, "cache"),
     maxBytes: 1024 ** 3,
     download: (path, to) => bucket.file(`snapshots/${path}/table.duckdb`).download({ destination: to }),
     derive: () => Promise.reject(new Error("no variant is expected here")),
+    onRemove: (key) => pool.forget(key),
   });
   const deps = { children: pool, cache, bucket, scratchDir, maxMemoryMb: 512, threads: 2, maxSpoolBytes: SPOOL_BYTES };
   let count = 0;
