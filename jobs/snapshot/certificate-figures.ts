@@ -1,17 +1,12 @@
 import type { CertifiedColumn } from "./certified-column.ts";
 import { type DoubleDialect, type DoubleRange, exactDoubleSql, scaledDoubleSql } from "./exact-double.ts";
-import { quoteName } from "./quote-sql.ts";
-
-/** An expression of each dialect; both mean the same. */
-export interface Both {
-  source: string;
-  snapshot: string;
-}
+import { type Both, bothOf, numberOf, offsetOf } from "./number-of.ts";
+import { type Ends, squaresOf } from "./squares.ts";
 
 /** An aggregate that both sides are asked for, as text. */
 export interface Figure extends Both {
   /** `not_finite` counts NaN, inf and -inf. */
-  label: "present" | "not_finite" | "min" | "max" | "sum" | "checksum";
+  label: "present" | "not_finite" | "min" | "max" | "sum" | "squares" | "checksum";
   /** Compares the two; equal texts when left out. */
   agrees?: (source: string, snapshot: string) => boolean;
   /** How people read it. */
@@ -23,17 +18,26 @@ export interface Facts {
   /** DuckDB's name of the column's type. */
   type: string;
   rows: bigint;
-  /** Of numbers: the largest absolute value, as decimal text. */
-  largest: string | null;
+  /** Of what is compared as numbers; null when there are none. */
+  ends: Ends | null;
   /** Of doubles. */
   range: DoubleRange;
+}
+
+/** A value that figures are computed from, under the name by which they know it: each side computes it once. */
+export interface Derived extends Both {
+  alias: string;
 }
 
 /** A column with all that is compared of it. */
 export interface ComparedColumn {
   name: string;
+  derived: Derived;
   figures: Figure[];
 }
+
+/** Which columns an MD5 of each value is compared of: `needed` where no squares tell what the sum does not. */
+export type Checksums = "all" | "needed" | "none";
 
 const SUM_LIMIT = 10n ** 38n;
 /** What is told of the least and the largest text, in characters, and of binaries, in bytes. */
@@ -42,20 +46,33 @@ const SHOWN = 32;
 const DOUBLE_TOLERANCE = 1e-14;
 const DAY_MS = 86_400_000;
 const SECOND_NS = 1_000_000_000n;
+/** Hours that a clock can be away from UTC, and more, in minutes. */
+const OFFSETS: Ends = { least: "-1440", largest: "1440" };
 
-/** The figures of a column, and of the one with its offsets from UTC; those that cost an MD5 per value on request. */
-export function figuresOf(column: CertifiedColumn, facts: Facts, withChecksums: boolean): ComparedColumn[] {
-  const source = column.sourceSql ?? quoteName(column.name);
-  const snapshot = quoteName(column.name);
-  const value = { source, snapshot };
-  const made = figuresOfValue(column, value, facts);
-  const all = [{ name: column.name, ...made }];
-  if (column.kind === "timestamp_tz" && column.offsetColumn !== undefined)
-    all.push({ name: column.offsetColumn, ...integerFigures(offsetOf(source, column.offsetColumn)) });
-  return all.map(({ name, canonical, figures }) => {
-    const isProven = canonical === null || figures.some(({ label }) => label === "checksum");
-    return { name, figures: withChecksums && !isProven ? [...figures, checksum(canonical)] : figures };
+/** The figures of a column, and of the one with its offsets from UTC. `at` tells the columns of a certificate apart. */
+export function figuresOf(column: CertifiedColumn, facts: Facts, checksums: Checksums, at: number): ComparedColumn[] {
+  const [alias, offsetAlias] = [`V${at}`, `O${at}`];
+  const made = figuresOfValue(column, { source: alias, snapshot: alias }, facts);
+  const all = [{ name: column.name, derived: { alias, ...derivedOf(column, facts) }, ...made }];
+  if (column.kind === "timestamp_tz" && column.offsetColumn !== undefined) {
+    const derived = { alias: offsetAlias, ...offsetOf(bothOf(column), column.offsetColumn) };
+    const minutes = numberFigures({ source: offsetAlias, snapshot: offsetAlias }, 0, { ...facts, ends: OFFSETS });
+    all.push({ name: column.offsetColumn, derived, ...minutes });
+  }
+  return all.map(({ name, derived, canonical, figures }) => {
+    const has = (label: Figure["label"]) => figures.some((figure) => figure.label === label);
+    const isProven = canonical === null || has("checksum") || (checksums === "needed" && has("squares"));
+    const isAdded = checksums !== "none" && !isProven;
+    return { name, derived, figures: isAdded ? [...figures, checksum(canonical)] : figures };
   });
+}
+
+/** What all figures of a column look at. */
+function derivedOf(column: CertifiedColumn, { type }: Facts): Both {
+  const value = bothOf(column);
+  if (column.kind === "json") return { source: `TO_JSON(${value.source})`, snapshot: `${value.snapshot}::VARCHAR` };
+  if (column.kind === "binary") return { source: `HEX_ENCODE(${value.source})`, snapshot: `hex(${value.snapshot})` };
+  return numberOf(column, type) ?? value;
 }
 
 interface Made {
@@ -64,6 +81,7 @@ interface Made {
   canonical: Both | null;
 }
 
+/** `value` is the column's derived one. */
 function figuresOfValue(column: CertifiedColumn, value: Both, facts: Facts): Made {
   switch (column.kind) {
     case "number":
@@ -76,38 +94,33 @@ function figuresOfValue(column: CertifiedColumn, value: Both, facts: Facts): Mad
         canonical: null,
       };
     case "date":
-      return integerFigures(daysOf(value), showDays);
+      return numberFigures(value, 0, facts, showDays);
     case "time":
-      return integerFigures(clockOf(value, column.textColumn, facts.type), (nanos) => showNanos(nanos).slice(11));
+      return numberFigures(value, 0, facts, (nanos) => showNanos(nanos).slice(11));
     case "timestamp_ntz":
     case "timestamp_ltz":
     case "timestamp_tz":
-      return integerFigures(instantOf(value, column, facts.type), showNanos);
+      return numberFigures(value, 0, facts, showNanos);
     case "text":
       return textFigures(value);
     case "json":
-      return jsonFigures(value);
+      return { figures: [present(value), sumOf(octets(value))], canonical: value };
     case "binary":
       return binaryFigures(value);
   }
 }
 
-function numberFigures(value: Both, scale: number, { rows, largest }: Facts): Made {
-  const number = {
-    source: `${value.source}::NUMBER(38,${scale})`,
-    snapshot: `${value.snapshot}::DECIMAL(38,${scale})`,
-  };
-  const digits = BigInt((largest ?? "0").replace(".", ""));
-  const canonical = toText(number);
-  const ends = [present(value), minOf(number), maxOf(number)];
-  // Neither engine can add up what has more than 38 digits.
-  return { figures: [...ends, digits * rows < SUM_LIMIT ? sumOf(number) : checksum(canonical)], canonical };
-}
-
-function integerFigures(value: Both, show?: (value: string) => string): Made {
+function numberFigures(value: Both, scale: number, { rows, ends }: Facts, show?: (value: string) => string): Made {
   const shown = show === undefined ? {} : { show };
-  const ends = [minOf(value), maxOf(value)].map((figure) => ({ ...figure, ...shown }));
-  return { figures: [present(value), ...ends, sumOf(value)], canonical: toText(value) };
+  const figures = [present(value), ...[minOf(value), maxOf(value)].map((figure) => ({ ...figure, ...shown }))];
+  const canonical = toText(value);
+  const largest = [ends?.least, ends?.largest].map((end) => BigInt(end?.replace(/[.-]/g, "") ?? 0));
+  // Neither engine can add up what has more than 38 digits.
+  if (largest.some((digits) => digits * rows >= SUM_LIMIT))
+    return { figures: [...figures, checksum(canonical)], canonical };
+  const squares = squaresOf(value, scale, ends, rows);
+  const summed = squares === undefined ? [] : [{ ...sumOf(squares), label: "squares" as const }];
+  return { figures: [...figures, sumOf(value), ...summed], canonical };
 }
 
 const SNOWFLAKE_DOUBLES: DoubleDialect = {
@@ -145,72 +158,22 @@ function floatFigures(value: Both, range: DoubleRange): Made {
 
 function textFigures(value: Both): Made {
   // Bytes have one order; texts may have a collation's.
-  const start = {
-    source: `HEX_ENCODE(LEFT(${value.source}, ${SHOWN}))`,
-    snapshot: `hex(encode(left(${value.snapshot}, ${SHOWN})))`,
-  };
-  const ends = [minOf(start), maxOf(start)].map((figure) => ({ ...figure, show: showHex }));
+  const start = (aggregate: string): Both => ({
+    source: `${aggregate}(HEX_ENCODE(LEFT(${value.source}, ${SHOWN})))`,
+    snapshot: `hex(encode(${aggregate}(left(${value.snapshot}, ${SHOWN}))))`,
+  });
+  const [min, max] = [toText(start("MIN")), toText(start("MAX"))];
+  const ends: Figure[] = [
+    { label: "min", ...min, show: showHex },
+    { label: "max", ...max, show: showHex },
+  ];
   return { figures: [present(value), ...ends, sumOf(octets(value))], canonical: value };
 }
 
-function jsonFigures(value: Both): Made {
-  const text = { source: `TO_JSON(${value.source})`, snapshot: `${value.snapshot}::VARCHAR` };
-  return { figures: [present(text), sumOf(octets(text))], canonical: text };
-}
-
-function binaryFigures(value: Both): Made {
-  const hex = { source: `HEX_ENCODE(${value.source})`, snapshot: `hex(${value.snapshot})` };
+function binaryFigures(hex: Both): Made {
   const start = mapBoth(hex, (of) => `LEFT(${of}, ${2 * SHOWN})`);
-  return { figures: [present(value), minOf(start), maxOf(start), sumOf(octets(hex))], canonical: hex };
+  return { figures: [present(hex), minOf(start), maxOf(start), sumOf(octets(hex))], canonical: hex };
 }
-
-const daysOf = ({ source, snapshot }: Both): Both => ({
-  source: `DATEDIFF(DAY, '1970-01-01'::DATE, ${source})`,
-  snapshot: `(${snapshot} - DATE '1970-01-01')::HUGEINT`,
-});
-
-/** Nanoseconds since midnight. */
-function clockOf({ source, snapshot }: Both, textColumn: string | undefined, type: string): Both {
-  const plain = type === "TIME" ? `epoch_ns(${snapshot})::HUGEINT` : `${snapshot}::HUGEINT`;
-  return {
-    source: `DATEDIFF(NANOSECOND, '00:00:00'::TIME, ${source})`,
-    snapshot: textColumn === undefined ? plain : exactNanosOf(snapshot, quoteName(textColumn), "TIME"),
-  };
-}
-
-/**
- * Nanoseconds since 1970 in UTC. DATEDIFF counts the seconds that begin in between, also before 1970, so that the field
- * NANOSECOND always adds to them.
- */
-function instantOf(
-  { source, snapshot }: Both,
-  { kind, textColumn }: Extract<CertifiedColumn, { kind: `timestamp_${string}` }>,
-  type: string,
-): Both {
-  const clock = kind === "timestamp_ntz" ? source : `CONVERT_TIMEZONE('UTC', ${source})::TIMESTAMP_NTZ`;
-  const seconds = `DATEDIFF(SECOND, '1970-01-01'::TIMESTAMP_NTZ, ${clock})::NUMBER(38,0)`;
-  return {
-    source: `(${seconds} * ${SECOND_NS} + DATE_PART(NANOSECOND, ${clock}))`,
-    snapshot:
-      textColumn === undefined ? nanosOf(snapshot, type) : exactNanosOf(snapshot, quoteName(textColumn), "TIMESTAMP"),
-  };
-}
-
-function nanosOf(value: string, type: string): string {
-  return type === "TIMESTAMP_NS" ? `epoch_ns(${value})::HUGEINT` : `epoch_us(${value})::HUGEINT * 1000`;
-}
-
-/** Of the text, but null where what stands beside it says something else. */
-function exactNanosOf(value: string, text: string, type: "TIME" | "TIMESTAMP"): string {
-  const micros = `left(${text}, -3)::${type}`;
-  return `CASE WHEN ${value}::${type} = ${micros} THEN epoch_us(${micros})::HUGEINT * 1000 + right(${text}, 3)::HUGEINT END`;
-}
-
-/** Minutes that the clock is ahead of UTC. */
-const offsetOf = (source: string, column: string): Both => ({
-  source: `DATEDIFF(MINUTE, CONVERT_TIMEZONE('UTC', ${source})::TIMESTAMP_NTZ, ${source}::TIMESTAMP_NTZ)`,
-  snapshot: `${quoteName(column)}::HUGEINT`,
-});
 
 function mapBoth(value: Both, map: (of: string) => string): Both {
   return { source: map(value.source), snapshot: map(value.snapshot) };

@@ -24,6 +24,8 @@ export interface CertifiedFigures {
    * of doubles, scaled so that the largest has 52 bits before the point, where the rest is cut off.
    */
   sum?: Pair;
+  /** Of numbers, days and nanoseconds: the sum of the squares of their distances from the middle of their range. */
+  squares?: Pair;
   /** Sum of the first 32 bits of the MD5 of each value's canonical text. Instead of a sum of more than 38 digits, too. */
   checksum?: Pair;
 }
@@ -35,6 +37,7 @@ export interface Certificate {
   fixed_moment: boolean;
   row_count: Pair;
   columns: CertifiedFigures[];
+  /** Whether every column has squares or a checksum, truth aside. */
   has_checksums: boolean;
   agrees: true;
   /** What was asked: anybody can ask it again. */
@@ -50,7 +53,7 @@ export interface CertifyOptions {
   /** What stands after FROM in DuckDB; the snapshot's `data` when left out. */
   snapshot?: string;
   columns: CertifiedColumn[];
-  /** Whether to compare checksums: `auto` does, up to CHECKSUM_CELLS. */
+  /** Whether to compare checksums: `auto` does up to CHECKSUM_CELLS, of columns that have no squares. */
   mode: "auto" | "always" | "never";
   moment: string;
   fixedMoment: boolean;
@@ -94,8 +97,9 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
   const rows = BigInt(String(counted));
   const { mode } = options;
   const hasChecksums = mode === "always" || (mode === "auto" && Number(rows) * columns.length <= CHECKSUM_CELLS);
+  const checksums = !hasChecksums ? "none" : mode === "always" ? "all" : "needed";
   const known = await readFacts(connection, snapshot, columns, rows, signal);
-  const wanted = known.flatMap(({ column, facts }) => figuresOf(column, facts, hasChecksums));
+  const wanted = known.flatMap(({ column, facts }, at) => figuresOf(column, facts, checksums, at));
 
   const sql: Certificate["sql"] = { source: [], snapshot: [] };
   const certified: CertifiedFigures[] = [];
@@ -144,13 +148,15 @@ function inStatements(columns: ComparedColumn[]): ComparedColumn[][] {
 
 type Side = "source" | "snapshot";
 
-function lengthOf({ figures }: ComparedColumn, side: Side): number {
-  return figures.reduce((sum, figure) => sum + figure[side].length, 0);
+function lengthOf({ derived, figures }: ComparedColumn, side: Side): number {
+  return figures.reduce((sum, figure) => sum + figure[side].length, derived[side].length);
 }
 
 function selectSql(columns: ComparedColumn[], side: Side, from: string): string {
   const expressions = columns.flatMap(({ figures }) => figures.map((figure) => figure[side]));
-  return `SELECT ${["CAST(COUNT(*) AS VARCHAR)", ...expressions].join(",\n")}\nFROM ${from}`;
+  const derived = columns.map((column) => `${column.derived[side]} AS ${column.derived.alias}`);
+  const relation = derived.length === 0 ? from : `(SELECT ${derived.join(",\n")}\nFROM ${from})`;
+  return `SELECT ${["CAST(COUNT(*) AS VARCHAR)", ...expressions].join(",\n")}\nFROM ${relation}`;
 }
 
 function onlyRow<T>(rows: T[][]): T[] {
@@ -180,5 +186,5 @@ const asIs = (value: string) => value;
 
 const WORDS: Record<string, string> = {
   ...{ rows: "rows", nulls: "nulls", not_finite: "NaN, inf and -inf", min: "as its least value" },
-  ...{ max: "as its largest value", sum: "as its sum", checksum: "as its checksum" },
+  ...{ max: "as its largest value", sum: "as its sum", squares: "as its sum of squares", checksum: "as its checksum" },
 };

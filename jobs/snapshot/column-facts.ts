@@ -2,6 +2,7 @@ import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
 import { askDuckdb, askDuckdbOnce } from "./ask-duckdb.ts";
 import type { Facts } from "./certificate-figures.ts";
 import type { CertifiedColumn } from "./certified-column.ts";
+import { numberOf } from "./number-of.ts";
 import { quoteName } from "./quote-sql.ts";
 
 export interface KnownColumn {
@@ -24,28 +25,35 @@ export async function readFacts(
   const known: KnownColumn[] = [];
   for (let start = 0; start < columns.length; start += GROUP) {
     const group = columns.slice(start, start + GROUP);
-    const sql = `SELECT count(*), ${group.flatMap(factsSql).join(", ")} FROM ${relation}`;
-    const [, ...values] = await askDuckdbOnce(connection, sql, signal);
+    const typeOf = ({ name }: CertifiedColumn) => types.get(name) ?? "";
+    const facts = group.flatMap((column) => factsSql(column, typeOf(column)));
+    const [, ...values] = await askDuckdbOnce(
+      connection,
+      `SELECT count(*), ${facts.join(", ")} FROM ${relation}`,
+      signal,
+    );
     for (const [at, column] of group.entries())
-      known.push({ column, facts: toFacts(types.get(column.name) ?? "", rows, values.slice(2 * at, 2 * at + 2)) });
+      known.push({ column, facts: toFacts(typeOf(column), rows, values.slice(2 * at, 2 * at + 2)) });
   }
   return known;
 }
 
-/** Two expressions per column. */
-function factsSql(column: CertifiedColumn): [largest: string, smallest: string] {
+/** Two expressions per column: least and largest number as text, or least and largest size of a double. */
+function factsSql(column: CertifiedColumn, type: string): [least: string, largest: string] {
   const name = quoteName(column.name);
-  if (column.kind === "number") return [`max(abs(${name}::DECIMAL(38,${column.scale})))::VARCHAR`, "NULL"];
+  const number = numberOf(column, type)?.snapshot;
+  if (number !== undefined) return [`min(${number})::VARCHAR`, `max(${number})::VARCHAR`];
   if (column.kind !== "float") return ["NULL", "NULL"];
   const finite = `abs(${name}) < 'inf'::DOUBLE`;
-  return [`max(abs(${name})) FILTER (WHERE ${finite})`, `min(abs(${name})) FILTER (WHERE ${name} <> 0 AND ${finite})`];
+  return [`min(abs(${name})) FILTER (WHERE ${name} <> 0 AND ${finite})`, `max(abs(${name})) FILTER (WHERE ${finite})`];
 }
 
-function toFacts(type: string, rows: bigint, [largest = null, smallest = null]: DuckDBValue[]): Facts {
+function toFacts(type: string, rows: bigint, [least = null, largest = null]: DuckDBValue[]): Facts {
+  const hasEnds = typeof least === "string" && typeof largest === "string";
   return {
     type,
     rows,
-    largest: typeof largest === "string" ? largest : null,
-    range: { largest: Number(largest ?? 0), smallest: Number(smallest ?? 0) },
+    ends: hasEnds ? { least, largest } : null,
+    range: hasEnds ? { largest: 0, smallest: 0 } : { largest: Number(largest ?? 0), smallest: Number(least ?? 0) },
   };
 }

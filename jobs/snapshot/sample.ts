@@ -31,6 +31,8 @@ export interface SampleOptions {
 
 const FIRST_ROWS = 1000;
 const RANDOM_ROWS = 10_000;
+/** How many values a hash has. */
+const HASHES = 2n ** 64n;
 const MAX_BYTES = 8 * 1024 * 1024;
 const FIRST_BYTES = MAX_BYTES / 4;
 
@@ -54,12 +56,18 @@ export async function takeSample(options: SampleOptions): Promise<Sample> {
 }
 
 /** Rows are drawn by their number alone, then fetched: a sort of whole rows would hold them all. */
-function randomSql(columns: SnapshotColumn[], seed: number): string {
+function randomSql({ columns, seed, totalRows }: SampleOptions): string {
   const [numbered, id] = numberedRows(
     "data",
     columns.map(({ name }) => name),
   );
-  const drawn = `SELECT ${id} AS id FROM ${numbered} ORDER BY hash(${id}, ${seed}::BIGINT), ${id} LIMIT ${RANDOM_ROWS}`;
+  const rank = `hash(${id}, ${seed}::BIGINT)`;
+  // Few are sorted: twice as many as are drawn, but for the chance, have a hash below this.
+  const below =
+    totalRows <= 2 * RANDOM_ROWS
+      ? ""
+      : `WHERE ${rank} < ${(HASHES * BigInt(2 * RANDOM_ROWS)) / BigInt(totalRows)}::UBIGINT`;
+  const drawn = `SELECT ${id} AS id FROM ${numbered} ${below} ORDER BY ${rank}, ${id} LIMIT ${RANDOM_ROWS}`;
   return `WITH drawn AS MATERIALIZED (SELECT id AS drawn_id, row_number() OVER () - 1 AS drawn_rank FROM (${drawn}))
     SELECT drawn_rank, ${columns.map(({ name }) => `rows.${quoteName(name)}`).join(", ")}
     FROM ${numbered} AS rows JOIN drawn ON rows.${id} = drawn_id`;
@@ -77,7 +85,7 @@ async function readFirstRows(options: SampleOptions, first: RowBudget): Promise<
 }
 
 async function readRandomRows(options: SampleOptions, random: RowBudget): Promise<void> {
-  await readChunks(options, randomSql(options.columns, options.seed), (chunk) => {
+  await readChunks(options, randomSql(options), (chunk) => {
     for (let at = 0; at < chunk.rowCount; at++) random.offer(rankOf(chunk, at), () => cellsOf(chunk.getRowValues(at)));
     return true;
   });

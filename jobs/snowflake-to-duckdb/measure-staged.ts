@@ -102,7 +102,9 @@ async function scan(
   const figures = plans.map(({ source, staged }) => {
     const value = quoteName(staged.name);
     if (source.type.kind === "json") return `NULL::VARCHAR, NULL::VARCHAR, bool_and(json_valid(${value}))`;
-    return `min(${value})::VARCHAR, max(${value})::VARCHAR, bool_and((${value})::HUGEINT % 1000 = 0)`;
+    // 64 bits are divided many times faster than 128.
+    const whole = source.type.kind === "time" ? `${value}::BIGINT` : `${value}::HUGEINT`;
+    return `min(${value})::VARCHAR, max(${value})::VARCHAR, bool_and(${whole} % 1000 = 0)`;
   });
   const reader = await connection.runAndReadAll(`SELECT ${figures.join(", ")} FROM ${relation}`);
   const [row = []] = z.array(scanned).parse(reader.getRowsJS());

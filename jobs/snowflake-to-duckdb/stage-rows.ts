@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
-import type { Cell, SnowflakeSession } from "../snowflake/connect-snowflake.ts";
+import type { SnowflakeSession } from "../snowflake/connect-snowflake.ts";
 import { readSql, type StagedColumn } from "../snowflake/sql.ts";
 import type { StagedRows, StageOptions } from "./staged-rows.ts";
 
@@ -20,7 +20,7 @@ const BLOCK_CHARS = 256 * 1024;
 
 /**
  * Brings rows through the driver into Parquet files like those that Snowflake unloads, with memory for one batch's way:
- * each is written as newline-delimited JSON, which DuckDB reads faster than anything else that Node can write.
+ * each is written as a line with an array of JSON, which DuckDB reads faster than anything else that Node can write.
  */
 export async function stageByRows(options: StageByRowsOptions): Promise<StagedRows> {
   const { session, relation, columns, dir, name, batchRows, signal, onRows, onBytes } = options;
@@ -44,10 +44,9 @@ export async function stageByRows(options: StageByRowsOptions): Promise<StagedRo
   }
 
   try {
-    const heads = columns.map((_, at) => `${at === 0 ? "{" : ","}"${at}":`);
     for await (const row of session.stream(readSql(relation, columns, true), "read the rows")) {
       batch ??= new Batch(join(dir, `${name}-${batches++}.json`));
-      const wait = batch.add(toLine(heads, row));
+      const wait = batch.add(`${JSON.stringify(row)}\n`);
       if (wait !== undefined) {
         await wait;
         signal.throwIfAborted();
@@ -72,15 +71,6 @@ export async function stageByRows(options: StageByRowsOptions): Promise<StagedRo
     await batch?.finish();
     await converting.catch(() => undefined);
   }
-}
-
-function toLine(heads: string[], row: Cell[]): string {
-  let line = "";
-  for (let at = 0; at < heads.length; at++) {
-    const cell = row[at] ?? null;
-    line += heads[at] + (typeof cell === "string" ? JSON.stringify(cell) : String(cell));
-  }
-  return `${line}}\n`;
 }
 
 /** A file of rows that are written one by one. */
@@ -133,11 +123,10 @@ async function toParquet(
   to: string,
   longest: number,
 ): Promise<void> {
-  const fields = columns.map((_, at) => `'${at}': 'VARCHAR'`).join(", ");
-  const values = columns.map((column, at) => `${typedSql(column, quoteName(String(at)))} AS ${quoteName(column.name)}`);
+  const values = columns.map((column, at) => `${typedSql(column, `cells[${at + 1}]`)} AS ${quoteName(column.name)}`);
   const size = Math.max(MIN_OBJECT_BYTES, longest * 3 + 16);
   await connection.run(`COPY (SELECT ${values.join(", ")} FROM read_json(${quoteText(from)},
-    format = 'newline_delimited', columns = {${fields}}, maximum_object_size = ${size}))
+    format = 'newline_delimited', records = 'false', columns = {cells: 'VARCHAR[]'}, maximum_object_size = ${size}))
     TO ${quoteText(to)} (FORMAT parquet, COMPRESSION snappy)`);
   await rm(from);
 }
@@ -147,11 +136,12 @@ const SHORT_DIGITS = 18;
 
 /**
  * Text as a column's type. DuckDB takes 8 µs to read one decimal of more than 18 digits, and fifty times less to read one
- * of up to 18: most are short, whatever their column may hold.
+ * of up to 18, or a BIGINT: most are such, whatever their column may hold.
  */
 function typedSql({ type }: StagedColumn, value: string): string {
   if (type === "BLOB") return `unhex(${value})`;
   const [, precision = 0, scale = 0] = (/^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? []).map(Number);
   if (precision <= SHORT_DIGITS || scale > SHORT_DIGITS) return `${value}::${type}`;
-  return `coalesce(try_cast(${value} AS DECIMAL(${SHORT_DIGITS},${scale}))::${type}, ${value}::${type})`;
+  const short = scale === 0 ? "BIGINT" : `DECIMAL(${SHORT_DIGITS},${scale})`;
+  return `coalesce(try_cast(${value} AS ${short})::${type}, ${value}::${type})`;
 }

@@ -11,6 +11,7 @@ import {
   failTask,
   hashOf,
   issueSwarmToken,
+  numbered,
   openEnrollment,
   requestTask,
   requestTasks,
@@ -19,6 +20,7 @@ import {
   taskOf,
 } from "./fleet-scene.ts";
 import { call, secondsBetween } from "./scene.ts";
+import { startBlocked } from "./wait-for-lock.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -140,6 +142,18 @@ describe("asking again", () => {
     expect(await requestTask(db, agent)).toMatchObject({ outcome: "assigned", task_id, attempt: 1 });
     await completeTask(db, agent, task_id);
     expect((await requestTask(db, agent)).task_id).not.toBe(task_id);
+  });
+
+  test("while the first call is under way waits for it, and gives the same task", async () => {
+    await addJob(db, 3);
+    const agent = await addAgent(db);
+    const ask = "select task_id from public.request_tasks($1)";
+    const first = await db.connect();
+    await first.query("begin");
+    const { rows } = await first.query(ask, [numbered([{ agent }])]);
+    const { result } = await startBlocked(db, ask, [numbered([{ agent }])]);
+    await first.query("commit");
+    expect([await result]).toEqual(rows);
   });
 
   test("is no way to another agent's task", async () => {

@@ -1,6 +1,8 @@
 import { ARRAY, LTZ, NTZ, OBJECT, TZ, VARIANT } from "../column-type.ts";
 
 const DAY = "86400000000000";
+/** Of 64 bits. */
+const LARGEST = "9223372036854775807";
 const EPOCH = "DATE '1970-01-01'";
 const SESSION_ZONE = "current_setting('TimeZone')";
 const object = OBJECT.replace("object", '"object"');
@@ -18,8 +20,21 @@ const MOMENTS = [NTZ, LTZ, TZ, "TIMESTAMP", "VARCHAR"];
 
 /** Scalar macros: name, parameters of each overload, body. Moments are nanoseconds in HUGEINT. */
 const MACROS: [name: string, ...overloads: [parameters: string, body: string][]][] = [
-  ["fdiv", ["a, b", "(CASE WHEN a >= 0 THEN a // b WHEN a % b < 0 THEN a // b - 1 ELSE a // b END)"]],
-  ["fmod", ["a, b", "(CASE WHEN a >= 0 THEN a % b ELSE ((a % b) + b) % b END)"]],
+  // DuckDB divides 128 bits a hundred times slower than 64.
+  [
+    "fdiv",
+    [
+      "a, b",
+      `(CASE WHEN a BETWEEN 0 AND ${LARGEST} THEN (a::BIGINT // b)::HUGEINT WHEN a >= 0 THEN a // b WHEN a % b < 0 THEN a // b - 1 ELSE a // b END)`,
+    ],
+  ],
+  [
+    "fmod",
+    [
+      "a, b",
+      `(CASE WHEN a BETWEEN 0 AND ${LARGEST} THEN (a::BIGINT % b)::HUGEINT WHEN a >= 0 THEN a % b ELSE ((a % b) + b) % b END)`,
+    ],
+  ],
   ["ts", ["w", "make_timestamp(sf_fdiv(w, 1000)::BIGINT)"]],
   ["nanos", ["t", "(epoch_us(t)::HUGEINT * 1000)"]],
   [

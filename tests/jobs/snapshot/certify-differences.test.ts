@@ -116,6 +116,43 @@ describe("a difference is found", () => {
     for (const part of found.split("|")) expect(failure.message).toContain(part);
   });
 
+  test.each<Sides & { name: string }>([
+    {
+      ...{ name: "integers", column: { name: C, kind: "number", scale: 0 }, types: ["NUMBER(38,0)", "BIGINT"] },
+      values: ["-5", ["1", "2"], ["4", "3"], "9"],
+    },
+    {
+      ...{ name: "decimals", column: { name: C, kind: "number", scale: 6 }, types: ["NUMBER(20,6)", "DECIMAL(20,6)"] },
+      values: ["-1e9", ["1.000001", "1.000002"], ["1.000004", "1.000003"], "1e9"],
+    },
+    {
+      ...{ name: "large integers", column: { name: C, kind: "number", scale: 0 } },
+      types: ["NUMBER(38,0)", "DECIMAL(38,0)"],
+      values: ["0", ["9000000000000000001", "9000000000000000002"], ["4", "3"], "9000000000000000009"],
+    },
+    {
+      ...{ name: "days", column: { name: C, kind: "date" }, types: ["DATE", "DATE"] },
+      values: ["'0001-01-01'", ["'1969-12-30'", "'1969-12-31'"], ["'1970-01-02'", "'1970-01-01'"], "'9999-12-31'"],
+    },
+    {
+      ...{ name: "moments", column: { name: C, kind: "timestamp_ntz" }, types: ["TIMESTAMP_NTZ(9)", "TIMESTAMP_NS"] },
+      values: [
+        ...["'1900-01-01'", "'2100-01-01'"],
+        ["'2000-01-01 00:00:00.000000001'", "'2000-01-01 00:00:00.000000002'"],
+        ["'2000-01-01 00:00:00.000000004'", "'2000-01-01 00:00:00.000000003'"],
+      ],
+    },
+  ])("by squares where the sum is the same, without a checksum: $name", async (sides) => {
+    await scene.fill([sides]);
+    expect((await scene.refusal([sides.column], { mode: "never" })).message).toContain("as its sum of squares");
+  });
+
+  test("values far beyond the snapshot's, whose squares no engine can hold", async () => {
+    const column: Sides["column"] = { name: C, kind: "number", scale: 0 };
+    await scene.fill([{ column, types: ["NUMBER(38,0)", "BIGINT"], values: ["1", ["9e36", "2"], "3"] }]);
+    expect((await scene.refusal([column])).message).toContain("as its largest value");
+  });
+
   test("a row too few", async () => {
     await scene.fill([{ column: { name: C, kind: "text" }, types: ["VARCHAR", "VARCHAR"], values: ["'a'", "'b'"] }]);
     await scene.connection.run("DELETE FROM data WHERE C = 'a'");

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHECKSUM_CELLS } from "../../../jobs/snapshot/certify.ts";
+import type { CertifiedColumn } from "../../../jobs/snapshot/certified-column.ts";
+import { type CertifiedFigures, type CertifyOptions, CHECKSUM_CELLS } from "../../../jobs/snapshot/certify.ts";
 import {
   type CertificateScene,
   CLOCK,
@@ -210,6 +211,29 @@ describe("both sides agree on", () => {
   });
 });
 
+test("columns called as the statements call what they compute", async () => {
+  const columns = ["V1", "V0"].map((name) => ({ name, kind: "number" as const, scale: 0 }));
+  await scene.client.rows('CREATE OR REPLACE TABLE SIDES AS SELECT 1 AS "V1", 2 AS "V0"');
+  await scene.connection.run('CREATE OR REPLACE TABLE data AS SELECT 1 AS "V1", 2 AS "V0"');
+  const certificate = await scene.compare(columns);
+  expect(certificate.columns.map(({ name, sum }) => [name, sum])).toEqual([
+    ["V1", both("1")],
+    ["V0", both("2")],
+  ]);
+});
+
+test("squares are added up of the distances from the middle of the range", async () => {
+  await scene.fill([
+    {
+      column: { name: C, kind: "number", scale: 2 },
+      types: ["NUMBER(9,2)", "DECIMAL(9,2)"],
+      values: ["-1.5", "0.25", "NULL", "2"],
+    },
+  ]);
+  const [column] = (await scene.compare([{ name: C, kind: "number", scale: 2 }])).columns;
+  expect(column?.squares).toEqual(both("6.1250"));
+});
+
 test("a checksum is the sum of the first 32 bits of each value's MD5", async () => {
   const texts = ["", "a", "日本語"];
   const bits = texts.map((text) => createHash("md5").update(text).digest().readUInt32BE(0));
@@ -241,6 +265,23 @@ describe("checksums", () => {
     expect(certificate.has_checksums).toBe(false);
     expect(certificate.columns[0]).not.toHaveProperty("checksum");
     expect(certificate.sql.source.join()).not.toContain("MD5");
+  });
+
+  test("are compared by default where no squares are", async () => {
+    const text: CertifiedColumn = { name: "T", kind: "text" };
+    const columns: CertifiedColumn[] = [{ name: C, kind: "number", scale: 0 }, { name: "D", kind: "date" }, text];
+    await scene.client.rows("CREATE OR REPLACE TABLE SIDES AS SELECT 1 AS C, '2026-01-31'::DATE AS D, 'a' AS T");
+    await scene.connection.run("CREATE OR REPLACE TABLE data AS SELECT 1 AS C, DATE '2026-01-31' AS D, 'a' AS T");
+    const proven = ({ squares, checksum }: CertifiedFigures) => [squares !== undefined, checksum !== undefined];
+    const shown = async (mode: CertifyOptions["mode"]) => (await scene.compare(columns, { mode })).columns.map(proven);
+    const [squares, checksum, all] = [
+      [true, false],
+      [false, true],
+      [true, true],
+    ];
+    expect(await shown("auto")).toEqual([squares, squares, checksum]);
+    expect(await shown("always")).toEqual([all, all, checksum]);
+    expect(await shown("never")).toEqual([squares, squares, [false, false]]);
   });
 
   test("are compared by default up to so many cells", async () => {
