@@ -21,7 +21,8 @@ export interface ChooseStageOptions {
   signal: AbortSignal;
 }
 
-const BATCH_ROWS = 200_000;
+/** One row group of DuckDB's Parquet files. */
+const BATCH_ROWS = 122_880;
 
 /** The way by which rows come: files that Snowflake unloads where it may, else through the driver. */
 export function chooseStage(options: ChooseStageOptions): {

@@ -27,12 +27,14 @@ export async function stageByRows(options: StageByRowsOptions): Promise<StagedRo
   const staged: StagedRows = { files: [], rows: 0, bytes: 0 };
   let batch: Batch | undefined;
   let batches = 0;
+  let finishing: Promise<void> = Promise.resolve();
   let converting: Promise<void> = Promise.resolve();
 
   async function convert(done: Batch): Promise<void> {
     const { rows, bytes, longest } = await done.finish();
     // One at a time: the next batch is written meanwhile.
     await converting;
+    signal.throwIfAborted();
     const file = done.path.replace(/\.json$/, ".parquet");
     converting = toParquet(options, done.path, file, longest).then(() => {
       staged.files.push(file);
@@ -43,33 +45,28 @@ export async function stageByRows(options: StageByRowsOptions): Promise<StagedRo
     converting.catch(() => undefined);
   }
 
+  function finishBatch(done: Batch): Promise<void> {
+    batch = undefined;
+    onRows(done.rows);
+    onBytes(done.bytes);
+    finishing = convert(done);
+    return finishing;
+  }
+
   try {
-    for await (const row of session.stream(readSql(relation, columns, true), "read the rows")) {
+    await session.each(readSql(relation, columns, true), "read the rows", (row) => {
       batch ??= new Batch(join(dir, `${name}-${batches++}.json`));
       const wait = batch.add(`${JSON.stringify(row)}\n`);
-      if (wait !== undefined) {
-        await wait;
-        signal.throwIfAborted();
-      }
-      if (batch.rows < batchRows && batch.bytes < BATCH_BYTES) continue;
-      onRows(batch.rows);
-      onBytes(batch.bytes);
-      const full = batch;
-      batch = undefined;
-      await convert(full);
-    }
-    if (batch !== undefined) {
-      onRows(batch.rows);
-      onBytes(batch.bytes);
-      const last = batch;
-      batch = undefined;
-      await convert(last);
-    }
+      return batch.rows < batchRows && batch.bytes < BATCH_BYTES ? wait : finishBatch(batch);
+    });
+    if (batch !== undefined) await finishBatch(batch);
     await converting;
     return staged;
   } finally {
-    await batch?.finish();
+    // An end of the rows waits for nobody, and the folder is going to be removed.
+    await finishing.catch(() => undefined);
     await converting.catch(() => undefined);
+    await batch?.finish();
   }
 }
 

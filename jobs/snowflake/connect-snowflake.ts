@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import snowflake from "snowflake-sdk";
 import { z } from "zod";
 import type { Credentials, SnowflakeEnv } from "./snowflake-env.ts";
@@ -28,8 +30,11 @@ export interface SnowflakeSession {
   rows<T>(sql: string, row: z.ZodType<T>, doing: string): Promise<T[]>;
   /** The same, with cells by their position. */
   cells(sql: string, doing: string): Promise<(string | null)[][]>;
-  /** Streams rows, whose cells go by position, with memory for a few of Snowflake's chunks. */
-  stream(sql: string, doing: string): AsyncGenerator<Cell[]>;
+  /**
+   * Hands out rows, whose cells go by position, with memory for a few of Snowflake's chunks; the next one comes once what
+   * `take` has returned is resolved. What `take` fails with ends it as it is.
+   */
+  each(sql: string, doing: string, take: (row: Cell[]) => Promise<unknown> | undefined): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -115,7 +120,7 @@ class Session implements SnowflakeSession {
     return cells.parse(await this.#all(sql, "array", doing));
   }
 
-  async *stream(sql: string, doing: string): AsyncGenerator<Cell[]> {
+  async each(sql: string, doing: string, take: (row: Cell[]) => Promise<unknown> | undefined): Promise<void> {
     const statement = await this.#execute<snowflake.RowStatement>(doing, (done) =>
       this.#connection.execute({
         sqlText: sql,
@@ -129,10 +134,10 @@ class Session implements SnowflakeSession {
     const stop = () => rows.destroy(abortError(this.#signal));
     this.#signal.addEventListener("abort", stop, { once: true });
     try {
-      for await (const row of rows) yield row;
+      await drain(rows, take);
     } catch (error) {
       this.#signal.throwIfAborted();
-      throw toSnowflakeFailure(error, doing);
+      throw error instanceof TakeError ? error.cause : toSnowflakeFailure(error, doing);
     } finally {
       this.#signal.removeEventListener("abort", stop);
       rows.destroy();
@@ -182,6 +187,30 @@ class Session implements SnowflakeSession {
       aborted.abort();
     }
   }
+}
+
+/** Whoever takes the rows failed, not Snowflake. */
+class TakeError extends Error {}
+
+/**
+ * Gives each row away as soon as the driver has made it: a promise per row would take longer than the row, and those
+ * that wait in a buffer outlive the collection of young objects, which costs most.
+ */
+async function drain(rows: Readable, take: (row: Cell[]) => Promise<unknown> | undefined): Promise<void> {
+  const fail = (cause: unknown) => void rows.destroy(new TakeError("", { cause }));
+  rows.on("data", (row: Cell[]) => {
+    // The driver pushes the rest of its chunk, whoever wants it.
+    if (rows.destroyed) return;
+    try {
+      const wait = take(row);
+      if (wait === undefined) return;
+      rows.pause();
+      wait.then(() => rows.resume(), fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+  await finished(rows, { writable: false });
 }
 
 /** What a callback is called with, as a promise. */

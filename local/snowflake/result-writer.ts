@@ -36,6 +36,13 @@ const FIRST_CHUNK_BYTES = 250_000;
 const LARGEST_CHUNK_BYTES = 4_000_000;
 const compress = promisify(gzip);
 
+/** A chunk that is being compressed. */
+interface Packing {
+  body: Promise<Buffer>;
+  rowCount: number;
+  uncompressedSize: number;
+}
+
 /** Takes rows as JSON arrays and lays them down as Snowflake does: some inline, the rest in growing gzipped chunks. */
 export class ResultWriter {
   readonly #columns: ResultColumn[];
@@ -46,6 +53,7 @@ export class ResultWriter {
   #inline: { text: string; rows: number } | undefined;
   #total = 0;
   #limit = FIRST_CHUNK_BYTES;
+  #packing: Packing | undefined;
 
   constructor(columns: ResultColumn[], folder: string) {
     this.#columns = columns;
@@ -67,6 +75,7 @@ export class ResultWriter {
 
   async finish(): Promise<StoredResult> {
     if (this.#rows.length > 0 || this.#inline === undefined) await this.#flush();
+    await this.#store();
     const { text, rows } = this.#inline ?? { text: "", rows: 0 };
     return { columns: this.#columns, inline: text, inlineRows: rows, chunks: this.#chunks, total: this.#total };
   }
@@ -80,12 +89,22 @@ export class ResultWriter {
       this.#inline = { text, rows: rowCount };
       return;
     }
-    const body = await compress(text, { level: 1 });
+    this.#limit = Math.min(this.#limit * 2, LARGEST_CHUNK_BYTES);
+    // Compressed by another thread while the next rows are made.
+    const body = compress(text, { level: 1 });
+    body.catch(() => undefined);
+    await this.#store();
+    this.#packing = { body, rowCount, uncompressedSize: Buffer.byteLength(text) };
+  }
+
+  async #store(): Promise<void> {
+    if (this.#packing === undefined) return;
+    const { rowCount, uncompressedSize } = this.#packing;
+    const body = await this.#packing.body;
     const name = String(this.#chunks.length);
     if (this.#chunks.length === 0) await mkdir(this.#folder, { recursive: true });
     await writeFile(join(this.#folder, name), body);
-    this.#chunks.push({ name, rowCount, compressedSize: body.length, uncompressedSize: Buffer.byteLength(text) });
-    this.#limit = Math.min(this.#limit * 2, LARGEST_CHUNK_BYTES);
+    this.#chunks.push({ name, rowCount, compressedSize: body.length, uncompressedSize });
   }
 }
 
