@@ -60,10 +60,12 @@ export async function stageByRows(options: StageByRowsOptions): Promise<StagedRo
       return batch.rows < batchRows && batch.bytes < BATCH_BYTES ? wait : finishBatch(batch);
     });
     if (batch !== undefined) await finishBatch(batch);
+    // The end of the rows does not wait for a batch that the last of them filled.
+    await finishing;
     await converting;
     return staged;
   } finally {
-    // An end of the rows waits for nobody, and the folder is going to be removed.
+    // The folder is going to be removed.
     await finishing.catch(() => undefined);
     await converting.catch(() => undefined);
     await batch?.finish();
