@@ -44,7 +44,7 @@ const ERRORS = {
   },
   task_not_found: { status: 404, detail: "Subtask not found" },
   task_not_assigned: { status: 400, detail: "This task was not assigned to you" },
-  stale_attempt: { status: 409, detail: "The task has been handed out again: this attempt counts no more" },
+  stale_attempt: { status: 409, detail: "This attempt counts no more: the task has been handed out again, or has ended otherwise" },
   job_cancelled: { status: 409, detail: "The job was cancelled" },
   result_not_yours: { status: 403, detail: "The result lies in the bucket, but not where this task's results go" },
 

@@ -64,7 +64,12 @@ begin
           when (t.task).agent_id = c.agent and (c.attempt is null or c.attempt = (t.task).attempt)
             and ((t.task).state = 'COMPLETED' or (t.task).state = 'RUNNING' and j.status = 'RUNNING')
           -- As nearly always: it can be done, or was done by this very call.
-          then case when (t.task).state = 'COMPLETED' then 'completed' end
+          then case
+            when (t.task).state = 'RUNNING' then null
+            -- A repeated call is known by its result. One that names no attempt may have ended this one with another.
+            when c.attempt is null or c.result_url is not distinct from (t.task).result_url then 'completed'
+            else 'stale_attempt'
+          end
           else corral.refuse_attempt(t.task, j.status, c.agent, c.attempt)
         end::corral.completion_outcome,
         j.id, not q.has_tickets
@@ -139,8 +144,9 @@ begin
 end
 $$;
 
--- Ends tasks, each once, all in one statement. The same completion again has the same answer. Where settle is true
--- the job may be over: settle_job is to be called after the commit.
+-- Ends tasks, each once, all in one statement. The same completion again has the same answer; one that names its
+-- attempt is only told so where its result is the one that is kept. Where settle is true the job may be over:
+-- settle_job is to be called after the commit.
 create function public.complete_tasks(p_calls jsonb)
 returns table (
   call int, outcome corral.completion_outcome, job_id bigint, settle boolean, poll_after_seconds real,

@@ -72,15 +72,13 @@ export function checkCompletions(journal: Entry[], ledger: Ledger): string[] {
   for (const { agent, task, attempt, resultUrl, status, code, sentAt } of ledger.completions) {
     const end = ended.get(task);
     const isTheirs = end?.agent === agent && (attempt === undefined || attempt === end.attempt);
+    const kept = end?.resultUrl ?? "";
+    const isKept = attempt === undefined ? urls.get(`${agent} ${task}`)?.has(kept) === true : resultUrl === kept;
     const named = `${agent}'s completion of attempt ${attempt ?? "?"} of task ${task}`;
     if (status === 200) {
       if (!isTheirs) faults.push(`${named} was acknowledged and is not there`);
-      else if (
-        attempt === undefined ? !urls.get(`${agent} ${task}`)?.has(end.resultUrl ?? "") : end.resultUrl !== resultUrl
-      ) {
-        faults.push(`${named} was acknowledged with ${resultUrl} and is there with ${end.resultUrl}`);
-      }
-    } else if (status !== undefined && status < 500 && isTheirs && end.at < sentAt) {
+      else if (!isKept) faults.push(`${named} was acknowledged with ${resultUrl} and is there with ${kept}`);
+    } else if (status !== undefined && status < 500 && isTheirs && isKept && end.at < sentAt) {
       faults.push(`${named} had been done and was refused: ${status} ${code}`);
     }
   }

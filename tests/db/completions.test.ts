@@ -56,12 +56,23 @@ describe("a completion", () => {
   test("has the same answer again, and changes nothing then", async () => {
     await addJob(db, 1);
     const { agent, task } = await claimTask(db);
-    await completeTask(db, agent, task, { result_url: "gs://bucket/first.csv" });
-    for (const attempt of [1, null]) {
-      const again = await completeTask(db, agent, task, { attempt, result_url: "gs://bucket/second.csv" });
-      expect(again).toMatchObject({ outcome: "completed", settle: false });
+    const first = { result_url: "gs://bucket/first.csv" };
+    const second = { result_url: "gs://bucket/second.csv" };
+    await completeTask(db, agent, task, first);
+    for (const call of [{ attempt: 1, ...first }, first, second]) {
+      expect(await completeTask(db, agent, task, call)).toMatchObject({ outcome: "completed", settle: false });
     }
     expect((await taskOf(db, task)).result_url).toBe("gs://bucket/first.csv");
+  });
+
+  test("without a result has the same answer again", async () => {
+    await addJob(db, 1);
+    const { agent, task } = await claimTask(db);
+    for (const settle of [true, false])
+      expect(await completeTask(db, agent, task, { attempt: 1, result_url: null })).toMatchObject({
+        outcome: "completed",
+        settle,
+      });
   });
 
   test("has the same answer again when the job is over, and when its tasks were put away", async () => {
@@ -134,6 +145,21 @@ describe("a completion is refused", () => {
     expect(await completeTask(db, agent, task, { attempt: 1 })).toMatchObject({ outcome: "stale_attempt" });
   });
 
+  test("for an attempt that its agent has ended with another result, as one that has forgotten it may", async () => {
+    await addJob(db, 1);
+    const { agent, task } = await claimTask(db);
+    await failTask(db, agent, task, { giveBack: true });
+    await requestTask(db, agent);
+    expect(await completeTask(db, agent, task, { result_url: "gs://bucket/1.csv" })).toMatchObject({
+      outcome: "completed",
+    });
+    for (const result_url of ["gs://bucket/2.csv", null]) {
+      const own = await completeTask(db, agent, task, { attempt: 2, result_url });
+      expect(own).toMatchObject({ outcome: "stale_attempt", settle: false });
+    }
+    expect((await taskOf(db, task)).result_url).toBe("gs://bucket/1.csv");
+  });
+
   test("for one that failed for good", async () => {
     await addJob(db, 1);
     const { agent, task } = await claimTask(db);
@@ -203,6 +229,15 @@ describe("several completions in one statement", () => {
     expect(rows.filter(({ settle }) => settle)).toHaveLength(1);
   });
 
+  test("of one attempt with different results: the one that is kept is told so, the other that it came too late", async () => {
+    await addJob(db, 1);
+    const { agent, task } = await claimTask(db);
+    const results = ["a", "b", "a"].map((name) => `gs://bucket/${name}.csv`);
+    const rows = await complete(results.map((result_url) => ({ agent, task, attempt: 1, result_url })));
+    expect(outcomes(rows)).toEqual(["completed", "stale_attempt", "completed"]);
+    expect((await taskOf(db, task)).result_url).toBe(results[0]);
+  });
+
   test("may be hundreds", async () => {
     const { id } = await addJob(db, 300);
     const agents = await Promise.all(Array.from({ length: 4 }, () => addAgent(db)));
@@ -255,6 +290,16 @@ describe("a completion and what happens at the same moment", () => {
     const second = await startBlocked(db, COMPLETE, [numbered([{ agent, task }])]);
     await first.query("commit");
     expect(await second.result).toMatchObject({ outcome: "completed", settle: false });
+  });
+
+  test("another completion of the same attempt with another result: it is too late", async () => {
+    await addJob(db, 1);
+    const { agent, task } = await claimTask(db);
+    const first = await begin(COMPLETE, [numbered([{ agent, task, result_url: "gs://bucket/first.csv" }])]);
+    const own = { agent, task, attempt: 1, result_url: "gs://bucket/second.csv" };
+    const second = await startBlocked(db, COMPLETE, [numbered([own])]);
+    await first.query("commit");
+    expect(await second.result).toMatchObject({ outcome: "stale_attempt", settle: false });
   });
 
   test("the sweep takes the task away: the completion is too late", async () => {

@@ -8,6 +8,7 @@ import { call } from "./scene.ts";
 
 const CONNECTIONS = 8;
 const STEPS = 400;
+const RESULT_URL = "gs://bucket/r.csv";
 const AGENTS = 32;
 const TASKS = [900, 400, 150, 40, 7, 1];
 
@@ -119,7 +120,7 @@ class Caller {
 
   async #complete(): Promise<void> {
     const mine = this.#take(1 + Math.floor(this.#random() * 6));
-    const calls = mine.map((one) => ({ ...one, result_url: "gs://bucket/r.csv" }));
+    const calls = mine.map((one) => ({ ...one, result_url: RESULT_URL }));
     const rows = await this.#sqlOrRollback("select * from public.complete_tasks($1)", [numbered(calls)]);
     if (rows === null) held.push(...mine);
     for (const row of rows ?? []) {
@@ -142,17 +143,20 @@ class Caller {
     }
   }
 
-  /** Says again what was acknowledged, in any order, and what was true of an older attempt. */
+  /** Says again what was acknowledged, in any order, and what never was: another result, another attempt. */
   async #replay(): Promise<void> {
     const known = [...acknowledged.values()].filter(({ task }) => !dropped.has(jobOfTask(task)));
     if (known.length === 0) return;
     const again = Array.from({ length: 8 }, () => this.#pick(known));
-    const calls = again.map((one) => ({ ...one, result_url: "gs://bucket/again.csv" }));
+    const calls = again.map((one) => ({ ...one, result_url: RESULT_URL }));
     const rows = await this.#sql("select * from public.complete_tasks($1)", [numbered(calls)]);
     for (const { call: index, outcome } of rows) {
       if (!dropped.has(jobOfTask(again[Number(index)]?.task ?? ""))) expect(outcome).toBe("completed");
     }
-    const stale = again.map(({ attempt, ...one }) => ({ ...one, attempt: attempt + 1 }));
+    const stale = again.flatMap((one) => [
+      { ...one, result_url: "gs://bucket/again.csv" },
+      { ...one, result_url: RESULT_URL, attempt: one.attempt + 1 },
+    ]);
     for (const { outcome } of await this.#sql("select * from public.complete_tasks($1)", [numbered(stale)]))
       expect(outcome).not.toBe("completed");
   }
@@ -205,10 +209,7 @@ test("eight callers that do everything at random lose nothing, do nothing twice,
     expect(state, id).toBe("COMPLETED");
     const promised = acknowledged.get(id);
     if (promised === undefined) continue;
-    expect({ agent: agent_id, task: id, attempt, result_url }).toEqual({
-      ...promised,
-      result_url: "gs://bucket/r.csv",
-    });
+    expect({ agent: agent_id, task: id, attempt, result_url }).toEqual({ ...promised, result_url: RESULT_URL });
   }
   expect(acknowledged.size).toBeGreaterThan(500);
   for (const [index, job] of jobs.entries())
