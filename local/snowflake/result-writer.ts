@@ -43,58 +43,78 @@ interface Packing {
   uncompressedSize: number;
 }
 
-/** Takes rows as JSON arrays and lays them down as Snowflake does: some inline, the rest in growing gzipped chunks. */
+const NEWLINE = 0x0a;
+const COMMA = 0x2c;
+
+/**
+ * Takes the lines of a file, each of them a row as a JSON array, and lays them down as Snowflake does: some inline, the
+ * rest in growing gzipped chunks in a folder of theirs. The lines stay bytes: as strings they would take twice as long.
+ */
 export class ResultWriter {
-  readonly #columns: ResultColumn[];
   readonly #folder: string;
   readonly #chunks: Chunk[] = [];
-  #rows: string[] = [];
+  /** What is not laid down yet: rows, each with a comma behind it. */
+  #pieces: Buffer[] = [];
   #bytes = 0;
+  #rows = 0;
   #inline: { text: string; rows: number } | undefined;
   #total = 0;
   #limit = FIRST_CHUNK_BYTES;
   #packing: Packing | undefined;
 
-  constructor(columns: ResultColumn[], folder: string) {
-    this.#columns = columns;
+  constructor(folder: string) {
     this.#folder = folder;
   }
 
-  async add(rows: string[]): Promise<void> {
-    for (const row of rows) {
-      this.#rows.push(row);
-      this.#bytes += row.length + 1;
-      this.#total += 1;
-      const full =
-        this.#inline === undefined
-          ? this.#rows.length >= INLINE_ROWS || this.#bytes >= INLINE_BYTES
-          : this.#bytes >= this.#limit;
-      if (full) await this.#flush();
+  /** Takes the next bytes of the file, which are changed. */
+  async add(bytes: Buffer): Promise<void> {
+    let begin = 0;
+    for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
+      bytes[at] = COMMA;
+      this.#rows += 1;
+      if (!this.#isFull(this.#bytes + at + 1 - begin)) continue;
+      this.#keep(bytes.subarray(begin, at + 1));
+      begin = at + 1;
+      await this.#flush();
     }
+    this.#keep(bytes.subarray(begin));
   }
 
-  async finish(): Promise<StoredResult> {
-    if (this.#rows.length > 0 || this.#inline === undefined) await this.#flush();
+  async finish(columns: ResultColumn[]): Promise<StoredResult> {
+    if (this.#rows > 0) await this.#flush();
     await this.#store();
     const { text, rows } = this.#inline ?? { text: "", rows: 0 };
-    return { columns: this.#columns, inline: text, inlineRows: rows, chunks: this.#chunks, total: this.#total };
+    return { columns, inline: text, inlineRows: rows, chunks: this.#chunks, total: this.#total };
+  }
+
+  #isFull(bytes: number): boolean {
+    if (this.#inline === undefined) return this.#rows >= INLINE_ROWS || bytes >= INLINE_BYTES;
+    return bytes >= this.#limit;
+  }
+
+  #keep(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
   }
 
   async #flush(): Promise<void> {
-    const text = this.#rows.join(",");
-    const rowCount = this.#rows.length;
-    this.#rows = [];
+    // Without the last comma.
+    const body = Buffer.concat(this.#pieces, this.#bytes - 1);
+    const rowCount = this.#rows;
+    this.#pieces = [];
     this.#bytes = 0;
+    this.#rows = 0;
+    this.#total += rowCount;
     if (this.#inline === undefined) {
-      this.#inline = { text, rows: rowCount };
+      this.#inline = { text: body.toString(), rows: rowCount };
       return;
     }
     this.#limit = Math.min(this.#limit * 2, LARGEST_CHUNK_BYTES);
-    // Compressed by another thread while the next rows are made.
-    const body = compress(text, { level: 1 });
-    body.catch(() => undefined);
+    // Compressed by another thread while the next rows are read.
+    const packed = compress(body, { level: 1 });
+    packed.catch(() => undefined);
     await this.#store();
-    this.#packing = { body, rowCount, uncompressedSize: Buffer.byteLength(text) };
+    this.#packing = { body: packed, rowCount, uncompressedSize: body.length };
   }
 
   async #store(): Promise<void> {
