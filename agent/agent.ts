@@ -7,6 +7,7 @@ import { describeError, type Log } from "./log.ts";
 import { Nudge } from "./nudge.ts";
 import { runTask, type TaskEnd } from "./run-task.ts";
 import type { Session } from "./session.ts";
+import { endStrays } from "./stray-processes.ts";
 import { type Task, toTask } from "./task.ts";
 import type { TaskDesk } from "./task-desk.ts";
 import type { VenvCache } from "./venv-cache.ts";
@@ -44,7 +45,7 @@ export class Agent {
   readonly #freed = new Nudge();
   #nextClaimAt = 0;
   #wasIdle = false;
-  #failures = 0;
+  #undone = 0;
   #failuresInRow = 0;
 
   constructor(deps: AgentDeps) {
@@ -59,7 +60,7 @@ export class Agent {
     });
   }
 
-  /** Resolves to how many tasks failed; rejects with a Refusal when the server does not want this agent any more. */
+  /** Resolves to how many tasks were claimed and not completed; rejects with a Refusal when the server does not want this agent any more. */
   async run(): Promise<number> {
     const { halt, once } = this.#deps;
     const stopAll = () => {
@@ -81,7 +82,7 @@ export class Agent {
       await Promise.all(this.#workers);
       await this.#heartbeat.stop();
     }
-    return this.#failures;
+    return this.#undone;
   }
 
   /** Resolves to true when the agent may claim, to false when it is to stop. */
@@ -119,7 +120,10 @@ export class Agent {
       for (let task: Task | null = first; task !== null; ) task = await this.#do(task);
     };
     const worker: Promise<void> = work()
-      .catch((error: unknown) => this.#deps.log("error", "worker_failed", describeError(error)))
+      .catch((error: unknown) => {
+        this.#undone++;
+        this.#deps.log("error", "worker_failed", describeError(error));
+      })
       .finally(() => {
         this.#workers.delete(worker);
         this.#freed.nudge();
@@ -145,11 +149,11 @@ export class Agent {
     } catch (error) {
       if (limits.cutOff.aborted) {
         // The folder stays: by it the next start knows what to give back.
-        this.#say("warn", "unsettled", task, "the server did not answer; the next start gives it back");
+        this.#drop("unsettled", task, "the server could not be told in time; the next start gives it back");
         return null;
       }
       if (!(error instanceof Refusal)) throw error;
-      this.#say("warn", "refused", task, error.message);
+      this.#drop("refused", task, error.message);
       await this.#clear(folder);
       return null;
     } finally {
@@ -169,7 +173,7 @@ export class Agent {
     } else if (halt.signal.aborted) {
       await desk.giveBack(task);
       this.#say("info", "given_back", task, "given back");
-    } else this.#say("warn", "lost", task, "is no longer this agent's; dropped");
+    } else this.#drop("lost", task, "is no longer this agent's; dropped");
     return null;
   }
 
@@ -178,7 +182,7 @@ export class Agent {
     const reply = await this.#deps.desk.completeAndClaim(task, end, others);
     const { completion } = reply;
     if (completion === null || completion.code === "completed") this.#noteSuccess(task);
-    else this.#say("warn", "refused", task, completion.message);
+    else this.#drop("refused", task, completion.message);
     this.#lose(others.filter(({ id }) => reply.stop.includes(id)));
     return this.#read(reply);
   }
@@ -189,10 +193,9 @@ export class Agent {
   }
 
   #noteFailure(task: Task, reason: string, outcome: string): void {
-    this.#failures++;
     const penance = Math.min(LONGEST_PENANCE_MS, 1000 * 2 ** this.#failuresInRow++ - 1000);
     this.#nextClaimAt = Math.max(this.#nextClaimAt, performance.now() + penance * (0.5 + Math.random() / 2));
-    this.#say("warn", "failed", task, `failed (${outcome}): ${reason}`);
+    this.#drop("failed", task, `failed (${outcome}): ${reason}`);
   }
 
   /** Gives back what an earlier process of this agent held when it died. */
@@ -208,7 +211,9 @@ export class Agent {
           if (!(error instanceof Refusal)) throw error;
         }
       }
-      await this.#clear(join(tasksDir, name));
+      const folder = join(tasksDir, name);
+      await endStrays(folder);
+      await this.#clear(folder);
     }
   }
 
@@ -225,6 +230,12 @@ export class Agent {
 
   #lose(tasks: Task[]): void {
     for (const task of tasks) this.#held.get(keyOf(task))?.stop.abort();
+  }
+
+  /** A task that was claimed comes to nothing here. */
+  #drop(event: string, task: Task, what: string): void {
+    this.#undone++;
+    this.#say("warn", event, task, what);
   }
 
   #say(level: "info" | "warn", event: string, task: Task, what: string): void {

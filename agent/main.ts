@@ -21,8 +21,8 @@ if (options.help) {
 const log = createLog(process.stdout, options.json);
 const interruption = listenForInterruption();
 try {
-  const failures = await startAgent(options);
-  process.exitCode = interruption.signal.aborted ? interruption.exitCode : Number(options.once && failures > 0);
+  const undone = await startAgent(options);
+  process.exitCode = interruption.signal.aborted ? interruption.exitCode : Number(options.once && undone > 0);
 } catch (error) {
   if (interruption.signal.aborted) process.exitCode = interruption.exitCode;
   else {

@@ -53,16 +53,18 @@ the data and requirements.txt. A .py runs with python3, a .mjs or .js with node.
   CORRAL_TASK_ID, CORRAL_JOB_ID, CORRAL_ATTEMPT
 
 It leaves its result in that folder, as the first of these that is there:
-model.safetensors, model.pth, result.parquet, result.jsonl, result.csv, result.json. No file means no result to upload.
+model.safetensors, model.pth, result.parquet, result.jsonl, result.csv, result.json. No file means no result to upload; a
+folder, a link or a pipe of such a name fails the task.
 A metrics.json such as {"rows": 182} tells how many rows it learned from, which weighs its model in an average. A line
 "progress 0.5" on its output tells how far it is. Exit code 0 is success; anything else has the task tried again.
 
 The memory limit is RLIMIT_DATA, for each process of the script, so Linux enforces it and macOS does not; node also gets
 a heap limit that is 160 MB lower. A script runs as the user who runs the agent, and this is no jail: give the agent
-a user or a container of its own if you do not trust the jobs of its swarm.
+a user or a container of its own if you do not trust the jobs of its swarm. What a script starts ends with it; where that
+has a session of its own, only Linux lets the agent find it, and only while its HOME is still the folder.
 
 Ctrl-C gives the held tasks back and exits with 130, SIGTERM likewise with 0; a second Ctrl-C exits at once. --once exits
-with 1 when its task failed. Nothing else ends an agent but a refusal to register.
+with 1 when its task was not completed. Nothing else ends an agent but a refusal to register.
 `;
 
 /** Reads the command line and CORRAL_SWARM_TOKEN; throws an Error that names the option at fault. */

@@ -58,8 +58,10 @@ async function runCode(task: Task, files: TaskFiles, tail: LogTail, signal: Abor
   const env = scriptEnv(task, folder, files.chunk);
   const run = async (argv: string[], what: string) => {
     const end = await runScript({ argv, cwd: folder, env, memoryMb, signal, createSink: () => tail.createSink() });
+    // What was done in time is done, however long its end was waited for.
+    if (end.kind === "exited" && end.code === 0) return;
     signal.throwIfAborted();
-    if (end.kind !== "exited" || end.code !== 0) throw new TaskFailure(`${what} ${describeEnd(end)}.`, true);
+    throw new TaskFailure(`${what} ${describeEnd(end)}.`, true);
   };
   const endProgress = reportProgress({ session, task, tail, onStop: () => stop.abort() });
   try {

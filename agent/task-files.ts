@@ -61,11 +61,18 @@ export async function fetchTaskFiles(task: Task, folder: string, signal: AbortSi
   return { code, chunk, requirements };
 }
 
-/** What a script left as its result; null when it left none. A link counts for nothing: it may lead out of the folder. */
+/**
+ * What a script left as its result; null when it left none. Rejects with a TaskFailure where that is no file of its own:
+ * a link may lead out of the folder, and whoever meant to leave a result must not be told that all is well without one.
+ */
 export async function findResult(folder: string): Promise<{ name: string; path: string } | null> {
   for (const name of RESULTS) {
     const path = join(folder, name);
-    if (await isFile(path)) return { name, path };
+    const kind = await kindOf(path).catch((cause: unknown) => {
+      throw new TaskFailure(`Cannot read the result ${name}.`, true, { cause });
+    });
+    if (kind === "file") return { name, path };
+    if (kind !== null) throw new TaskFailure(`The result ${name} is ${kind}. Leave a plain file.`, true);
   }
   return null;
 }
@@ -98,6 +105,19 @@ function decode(text: string): string {
 /** A chunk must not pass for the script, nor for what the script leaves. */
 function freeName(name: string, codeUrl: string): string {
   return [...RESULTS, METRICS, REQUIREMENTS, fileName(codeUrl, "train.py")].includes(name) ? `chunk-${name}` : name;
+}
+
+/** What is at a path, in words; null where nothing is. */
+async function kindOf(path: string): Promise<string | null> {
+  try {
+    const found = await lstat(path);
+    if (found.isFile()) return "file";
+    if (found.isSymbolicLink()) return "a link";
+    return found.isDirectory() ? "a folder" : "no file";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 async function isFile(path: string, maxBytes = Number.POSITIVE_INFINITY): Promise<boolean> {

@@ -23,9 +23,9 @@ export async function addTasks(
   // The dispenser belongs to whoever makes it, and our functions run as this one.
   await client.query("set local role postgres");
   const { rows } = await client.query<{ id: string }>(
-    `insert into corral.jobs (swarm_id, title, status, requirement_id, total_tasks, completed_tasks, published_at,
-                              data_url, code_url)
-     select id, 'bench', 'RUNNING', corral.resolve_requirement(null, null, null), $1, $2, now(),
+    `insert into corral.jobs (swarm_id, title, status, requirement_id, chunks, total_tasks, completed_tasks,
+                              published_at, data_url, code_url)
+     select id, 'bench', 'RUNNING', corral.resolve_requirement(null, null, null), $1, $1, $2, now(),
             'https://example.com/data.csv', 'https://example.com/train.py'
        from corral.swarms where name = 'default'
      returning id`,

@@ -22,6 +22,7 @@ export const BUCKET = "corral-local";
 const KAGGLE_LOGIN = { username: "corral", key: "local-kaggle-key" };
 /** The Snowflake login of the local cloud's own jobs; the tables are in the database CORRAL, schema PUBLIC. */
 const SNOWFLAKE = { account: "local", user: "CORRAL", password: "local-snowflake-password", database: "CORRAL" };
+const SNOWFLAKE_INTEGRATION = "CORRAL_STORAGE";
 
 /** What `npm start -- --json` prints; scripts rely on these names. */
 export interface CloudInfo {
@@ -104,7 +105,7 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
       port: ports.snowflake,
       dir: join(dataDir, "snowflake"),
       users: [{ login: SNOWFLAKE.user, password: SNOWFLAKE.password }],
-      storage: { url: storage.url, bucket: BUCKET },
+      storage: { url: storage.url, bucket: BUCKET, integration: SNOWFLAKE_INTEGRATION },
       log: logs("snowflake"),
     }),
   );
@@ -162,7 +163,7 @@ async function startParts(options: CloudOptions, logs: (part: string) => Log, cl
     SNOWFLAKE_USER: SNOWFLAKE.user,
     SNOWFLAKE_PASSWORD: SNOWFLAKE.password,
     SNOWFLAKE_DATABASE: SNOWFLAKE.database,
-    SNOWFLAKE_STORAGE_INTEGRATION: "CORRAL_STORAGE",
+    SNOWFLAKE_STORAGE_INTEGRATION: SNOWFLAKE_INTEGRATION,
     DATABASE_URL: database.url,
   });
   const accounts = await createAccounts(gateway.url, keys.serviceRoleKey);

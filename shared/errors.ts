@@ -44,7 +44,10 @@ const ERRORS = {
   },
   task_not_found: { status: 404, detail: "Subtask not found" },
   task_not_assigned: { status: 400, detail: "This task was not assigned to you" },
-  stale_attempt: { status: 409, detail: "This attempt counts no more: the task has been handed out again, or has ended otherwise" },
+  stale_attempt: {
+    status: 409,
+    detail: "This attempt counts no more: the task has been handed out again, or has ended otherwise",
+  },
   job_cancelled: { status: 409, detail: "The job was cancelled" },
   result_not_yours: { status: 403, detail: "The result lies in the bucket, but not where this task's results go" },
 
@@ -54,6 +57,7 @@ const ERRORS = {
   job_over: { status: 409, detail: "The job is over" },
   swarm_not_found: { status: 404, detail: "Swarm not found" },
   user_not_found: { status: 404, detail: "User not found" },
+  idempotency_conflict: { status: 409, detail: "The idempotency key came with other wishes before. Take another key." },
   dataset_missing: { status: 409, detail: "The project has no dataset yet" },
   url_not_yours: { status: 403, detail: "The URL names an object of the bucket that is not yours" },
   address_not_public: { status: 422, detail: "The URL leads to no public https address" },

@@ -1,8 +1,9 @@
-import { gsUrl, parseObjectUrl } from "../../shared/cloud/object-url.ts";
+import { gsUrl, parseGsUrl, toKeptUrl } from "../../shared/cloud/object-url.ts";
 import { MAX_LIFETIME_SECONDS, type SignUrl } from "../../shared/cloud/sign-url.ts";
 import type { Assignment } from "../../shared/contract/agent.ts";
-import type { AssignedTask } from "../../shared/db/tasks.ts";
-import { CorralError } from "../../shared/errors.ts";
+import { MEDIA_TYPE } from "../../shared/contract/media-type.ts";
+import type { AssignedTask, NamedResult } from "../../shared/db/tasks.ts";
+import { jobOf } from "../../shared/task-id.ts";
 import { createUrlCache } from "./url-cache.ts";
 
 /** How long past its timeout a task's files can be read. */
@@ -10,8 +11,6 @@ const MARGIN_SECONDS = 3600;
 const UPLOAD_LIFETIME_SECONDS = 3600;
 /** An object's name takes 1,024 bytes; a character takes four at most. */
 const MAX_FILENAME_LENGTH = 200;
-/** Tasks are numbered within their job: `job * 10_000_000 + number`. */
-const TASKS_PER_JOB = 10_000_000;
 
 export interface TaskFilesOptions {
   bucket: string;
@@ -34,9 +33,9 @@ export function createTaskFiles({ bucket, endpoint, sign }: TaskFilesOptions) {
   const signForReading = (object: string, lifetimeSeconds: number) => sign({ method: "GET", object, lifetimeSeconds });
   const ofJobs = createUrlCache(signForReading);
 
-  /** A URL that an agent can read: signed when it names an object of ours, else as it is. */
+  /** A URL of a task that an agent can read: signed for an object of the bucket, else as it is. */
   const readable = (url: string, read: (object: string) => Promise<string>) => {
-    const named = parseObjectUrl(url, endpoint);
+    const named = parseGsUrl(url);
     return named?.bucket === bucket ? read(named.object) : url;
   };
 
@@ -65,14 +64,14 @@ export function createTaskFiles({ bucket, endpoint, sign }: TaskFilesOptions) {
 
     /**
      * A result's URL as it is kept: null for none, `gs://` for an object of ours, which has to be one of the task's own
-     * results, and any other as it is.
+     * results, and any other as the URL standard spells it. Whether the task is the caller's is judged before where its
+     * result lies.
      */
-    toResultUrl(task: number, url: string | null | undefined): string | null {
-      if (!url) return null;
-      const named = parseObjectUrl(url, endpoint);
-      if (named?.bucket !== bucket) return url;
-      if (!named.object.startsWith(resultsOf(task))) throw new CorralError("result_not_yours");
-      return gsUrl(named);
+    toResult(task: number, url: string | null | undefined): NamedResult {
+      const kept = url ? toKeptUrl(url, { bucket, endpoint }) : null;
+      const named = kept === null ? undefined : parseGsUrl(kept);
+      const isOurs = named?.bucket === bucket;
+      return { result_url: kept, is_misplaced: isOurs && !named.object.startsWith(resultsOf(task)) };
     },
 
     /** Where to put a file that an attempt made. */
@@ -81,7 +80,7 @@ export function createTaskFiles({ bucket, endpoint, sign }: TaskFilesOptions) {
       { filename, contentType }: { filename: string; contentType?: string | undefined },
     ): Promise<Upload> {
       const object = `${resultsOf(task)}${attempt}/${toObjectName(filename)}`;
-      const headers = { "content-type": isHeaderText(contentType) ? contentType : "application/octet-stream" };
+      const headers = { "content-type": isMediaType(contentType) ? contentType : "application/octet-stream" };
       const expiresAt = new Date(Date.now() + UPLOAD_LIFETIME_SECONDS * 1000);
       const url = await sign({ method: "PUT", object, lifetimeSeconds: UPLOAD_LIFETIME_SECONDS, headers });
       return { url, headers, resultUrl: gsUrl({ bucket, object }), expiresAt };
@@ -103,9 +102,9 @@ const NOTHING: Assignment = {
   task_timeout_seconds: null,
 };
 
-const resultsOf = (task: number) => `jobs/${Math.floor(task / TASKS_PER_JOB)}/results/${task}/`;
+const resultsOf = (task: number) => `jobs/${jobOf(task)}/results/${task}/`;
 
-const isHeaderText = (text: string | undefined): text is string => text !== undefined && /^[\x21-\x7e ]+$/.test(text);
+const isMediaType = (text: string | undefined): text is string => text !== undefined && MEDIA_TYPE.test(text);
 
 /** The last part of a path, without what could be taken for another. */
 function toObjectName(filename: string): string {

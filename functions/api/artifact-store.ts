@@ -2,6 +2,7 @@ import { encodeBase64 } from "../../shared/base64.ts";
 import { ByteBudget } from "../../shared/byte-budget.ts";
 import { parseGoogHash } from "../../shared/cloud/goog-hash.ts";
 import type { SignUrl } from "../../shared/cloud/sign-url.ts";
+import { CONTENT_TYPES } from "../../shared/content-types.ts";
 import { fetchObject, unavailable } from "./fetch-object.ts";
 
 const READ_SECONDS = 3600;
@@ -14,10 +15,8 @@ const MAX_READING_BYTES = 16 * 1024 * 1024;
 export const MAX_ARTIFACT_BYTES = 50 * 1024 * 1024;
 
 const TYPES = {
-  json: "application/json",
-  csv: "text/csv; charset=utf-8",
+  ...CONTENT_TYPES,
   text: "text/plain; charset=utf-8",
-  parquet: "application/vnd.apache.parquet",
   pickle: "application/octet-stream",
   binary: "application/octet-stream",
 };

@@ -8,6 +8,8 @@ export interface Credentials extends Caller {
   /** Hex SHA-256s. */
   swarmToken: string | null;
   agentToken: string | null;
+  /** Which half of an agent's credentials is not there. */
+  missing?: "swarm" | "agent";
   /** What is wrong with them, where that shows already. Then a token is set that nobody has: it admits to nothing. */
   fault?: Error;
 }
@@ -21,21 +23,21 @@ interface ReaderOptions {
   anonKey: string;
 }
 
-/** Reads `Bearer <swarm>;<agent>`, either of the two alone, or what `readCaller` reads; never throws. */
+/** Reads `Bearer <swarm>;<agent>`, what is only half of that, or what `readCaller` reads; never throws. */
 export function createCredentialsReader({ readCaller, anonKey }: ReaderOptions) {
   const hashOf = rememberHashes();
 
   async function read(authorization: string | undefined): Promise<Credentials> {
     const token = readBearerToken(authorization, anonKey);
     if (token === undefined) return NOBODY;
-    const cut = token.indexOf(";");
-    if (cut >= 0) {
-      const [swarmToken, agentToken] = await Promise.all([hashOf(token.slice(0, cut)), hashOf(token.slice(cut + 1))]);
-      return { ...NOBODY, swarmToken, agentToken };
-    }
-    if (token.startsWith(SWARM_PREFIX)) return { ...NOBODY, swarmToken: await hashOf(token) };
-    if (token.startsWith(AGENT_PREFIX)) return { ...NOBODY, agentToken: await hashOf(token) };
-    return { ...NOBODY, ...(await readCaller(authorization)) };
+    const halves = splitToken(token);
+    if (halves === undefined) return { ...NOBODY, ...(await readCaller(authorization)) };
+    const [swarm, agent] = halves;
+    const [swarmToken, agentToken] = await Promise.all([hashOf(swarm), hashOf(agent)]);
+    const both = { ...NOBODY, swarmToken, agentToken };
+    if (swarm === "" && agent !== "") return { ...both, missing: "swarm" };
+    if (agent === "" && swarm !== "") return { ...both, missing: "agent" };
+    return both;
   }
 
   return async (authorization: string | undefined): Promise<Credentials> => {
@@ -46,4 +48,13 @@ export function createCredentialsReader({ readCaller, anonKey }: ReaderOptions) 
       return { ...NOBODY, swarmToken: await hashOf(authorization ?? ""), fault };
     }
   };
+}
+
+/** The swarm's half and the agent's, either of which may be empty; undefined where it is another kind of token. */
+function splitToken(token: string): [swarm: string, agent: string] | undefined {
+  const cut = token.indexOf(";");
+  if (cut >= 0) return [token.slice(0, cut), token.slice(cut + 1)];
+  if (token.startsWith(SWARM_PREFIX)) return [token, ""];
+  if (token.startsWith(AGENT_PREFIX)) return ["", token];
+  return undefined;
 }

@@ -1,28 +1,31 @@
-/** A table as queries name it. */
-export interface QueriedTable {
-  schema_name: string;
-  table_name: string;
+import type { DataTable } from "../../shared/contract/data.ts";
+import { profileSql } from "../../shared/profile/profile-sql.ts";
+import { quoteName } from "../../shared/quote-sql.ts";
+
+type TableName = Pick<DataTable, "schema_name" | "table_name">;
+
+/** Rows that are drawn at random, without repetition. */
+export interface Drawn {
+  count: number;
+  seed: number;
 }
 
 /** DuckDB's SQL for the first rows of a table. */
-export const firstRowsSql = (table: QueriedTable, count: number) => `${sourceSql(table)} limit ${integer(count)}`;
+export const firstRowsSql = (table: TableName, count: number) =>
+  `select * from ${tableSql(table)} limit ${integer(count)}`;
 
-/** DuckDB's SQL for all rows of a table, or for so many at random, without repetition. */
-export function sourceSql(
-  { schema_name, table_name }: QueriedTable,
-  sampled?: { count: number; seed: number },
-): string {
-  const all = `select * from ${quoteName(schema_name)}.${quoteName(table_name)}`;
-  if (sampled === undefined) return all;
-  return `${all} using sample reservoir(${integer(sampled.count)} rows) repeatable (${integer(sampled.seed)})`;
+/** DuckDB's SQL for so many rows of a table at random. */
+export const randomRowsSql = (table: TableName, { count, seed }: Drawn) =>
+  `select * from ${tableSql(table)} using sample reservoir(${integer(count)} rows) repeatable (${integer(seed)})`;
+
+/** DuckDB's SQL for the profile of a table as its reader sees it, or of rows drawn from it, which take memory. */
+export function tableProfileSql(table: DataTable, drawn: Drawn | undefined): string {
+  const { columns, row_count } = table;
+  if (drawn === undefined) return profileSql(columns, { relation: tableSql(table), rowCount: row_count });
+  return profileSql(columns, { relation: "drawn", rowCount: drawn.count, subquery: randomRowsSql(table, drawn) });
 }
 
-/** A table's name as it is written in SQL. */
-export const tableSql = ({ schema_name, table_name }: QueriedTable) =>
-  `${quoteName(schema_name)}.${quoteName(table_name)}`;
-
-/** A name as it is written in SQL; it is taken literally then. */
-export const quoteName = (name: string) => `"${name.replaceAll('"', '""')}"`;
+const tableSql = ({ schema_name, table_name }: TableName) => `${quoteName(schema_name)}.${quoteName(table_name)}`;
 
 function integer(count: number): string {
   if (!Number.isSafeInteger(count) || count < 0) throw new Error(`${count} is no number of rows`);

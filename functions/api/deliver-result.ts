@@ -1,8 +1,9 @@
 import type { Context } from "hono";
+import { CONTENT_TYPES } from "../../shared/content-types.ts";
 import { CorralError } from "../../shared/errors.ts";
 import type { DataEnv } from "../../shared/http/app-env.ts";
 import { fetchObject } from "./fetch-object.ts";
-import { CONTENT_TYPES, type QueryResult } from "./query-files.ts";
+import type { QueryResult } from "./query-files.ts";
 
 /** Larger results do not pass through here: their reader is sent to the bucket. */
 const MAX_INLINE_BYTES = 1024 * 1024;

@@ -30,5 +30,5 @@ function randomNumbers(seed: number): () => number {
 export const randomSeed = () => crypto.getRandomValues(new Uint32Array(1)).map((bits) => bits >>> 1)[0] ?? 0;
 
 /** How many of a table's rows a sample's size stands for; a fraction of any rows is one row at least. */
-export const rowsOf = (size: number, total: number) =>
+export const toRowCount = (size: number, total: number) =>
   Math.min(size >= 1 ? size : Math.max(1, Math.round(size * total)), total);

@@ -10,12 +10,6 @@ const READ_SECONDS = 3600;
 /** Of results that are being read: parsed they take up to six times as much, and a function has 256 MB. */
 const MAX_READING_BYTES = 8 * 1024 * 1024;
 
-export const CONTENT_TYPES = {
-  json: "application/json",
-  csv: "text/csv; charset=utf-8",
-  parquet: "application/vnd.apache.parquet",
-} satisfies Record<OutputFormat, string>;
-
 /** The whole result of a query that is completed. */
 export interface QueryResult {
   queryId: string;

@@ -63,10 +63,19 @@ function toRefusal(refused: Exclude<AdmittedCall, { outcome: "admitted" }>, cred
     case "rate_limited":
       return new CorralError("rate_limited", undefined, { retryAfterSeconds: Math.ceil(refused.retryAfterSeconds) });
     case "unauthorized":
-      return credentials.fault ?? new CorralError(hasTokens(credentials) ? "invalid_token" : "unauthorized");
+      return credentials.fault ?? toUnauthorized(credentials);
     case "forbidden":
       return new CorralError("forbidden");
   }
 }
 
-const hasTokens = ({ swarmToken, agentToken }: Credentials) => swarmToken !== null || agentToken !== null;
+/** What is missing is said whether the rest is genuine or not: so it tells nothing of that. */
+function toUnauthorized({ swarmToken, missing }: Credentials): CorralError {
+  if (missing !== undefined) {
+    return new CorralError(
+      "invalid_token",
+      `The ${missing}'s token is missing: send Bearer <swarm token>;<agent token>`,
+    );
+  }
+  return new CorralError(swarmToken === null ? "unauthorized" : "invalid_token");
+}

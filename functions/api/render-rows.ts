@@ -1,4 +1,4 @@
-import type { Cell } from "./snapshot-files.ts";
+import { type Cell, toCsvField, toJson } from "../../shared/cell.ts";
 
 /** A column of rows as somebody may see it. */
 export interface ShownColumn {
@@ -25,22 +25,20 @@ export function renderJson(columns: ShownColumn[], rows: Cell[][], maxLength: nu
   }));
   const toObject = (row: Cell[]) => {
     let text = "{";
-    for (const { column, name } of named) text += name + jsonOf(shown(row, column));
+    for (const { column, name } of named) text += name + toJson(shown(row, column));
     return `${text}}`;
   };
   const objects = joinWithin(rows, toObject, ",", maxLength);
   return objects === undefined ? undefined : `[${objects}]`;
 }
 
-const jsonOf = (cell: Cell) => (typeof cell === "string" ? JSON.stringify(cell) : String(cell));
-
 /**
- * Rows as CSV, as a query's result has it: quoted by RFC 4180, with a line of names on top. Nothing at all stands for
- * null, and two quotes for an empty text. Undefined when that takes more characters than it may.
+ * Rows as CSV, as a query's result has it, with a line of names on top; undefined when that takes more characters than
+ * it may.
  */
 export function renderCsv(columns: ShownColumn[], rows: Cell[][], maxLength: number): string | undefined {
-  const head = columns.map(({ name }) => csvOf(name)).join(",");
-  const toLine = (row: Cell[]) => `${columns.map((column) => csvOf(shown(row, column))).join(",")}\n`;
+  const head = columns.map(({ name }) => toCsvField(name)).join(",");
+  const toLine = (row: Cell[]) => `${columns.map((column) => toCsvField(shown(row, column))).join(",")}\n`;
   const lines = joinWithin(rows, toLine, "", maxLength);
   return lines === undefined ? undefined : `${head}\n${lines}`;
 }
@@ -55,10 +53,4 @@ function joinWithin(rows: Cell[][], toText: (row: Cell[]) => string, between: st
     texts.push(text);
   }
   return texts.join(between);
-}
-
-function csvOf(cell: Cell): string {
-  if (cell === null) return "";
-  const text = String(cell);
-  return text === "" || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -10,7 +10,7 @@ const CEILING_SECONDS = 140;
 
 /**
  * Submits a query and waits for it as long as `Prefer: wait=N` says, or else the default; resolves to it as it then
- * stands. When the client hangs up it stops at once, and the query goes on.
+ * stands, which without a wait is pending. When the client hangs up it stops at once, and the query goes on.
  */
 export async function runQuery(
   c: Context<DataEnv>,
@@ -19,10 +19,12 @@ export async function runQuery(
   { defaultSeconds }: { defaultSeconds: number },
 ): Promise<QueryRow> {
   const { id: call } = c.var.call;
-  const { queryId } = await submitQuery(db, call, spec);
+  const submitted = await submitQuery(db, call, spec);
   const asked = preferredWait(c.req.header("prefer"));
   const seconds = Math.min(asked ?? defaultSeconds, CEILING_SECONDS);
   if (asked !== undefined) c.header("preference-applied", `wait=${seconds}`);
+  if (seconds === 0) return submitted;
+  const { query_id: queryId } = submitted;
   const finished = await watch.wait({ call, queryId }, { seconds, signal: c.req.raw.signal });
   return finished ?? getQuery(db, call, queryId);
 }

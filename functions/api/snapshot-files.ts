@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { ByteBudget } from "../../shared/byte-budget.ts";
 import { ByteCache, type Loaded } from "../../shared/byte-cache.ts";
+import type { Cell } from "../../shared/cell.ts";
 import type { SignUrl } from "../../shared/cloud/sign-url.ts";
-import { columnProfile } from "../../shared/contract/data.ts";
+import { type TableProfile, tableProfile } from "../../shared/profile/read-profile.ts";
 import { fetchObject, unavailable } from "./fetch-object.ts";
 
 const READ_SECONDS = 60;
@@ -10,7 +11,6 @@ const READ_SECONDS = 60;
 const KEPT_BYTES = 16 * 1024 * 1024;
 const LOADING_BYTES = 16 * 1024 * 1024;
 
-export type Cell = string | number | boolean | null;
 /** Rows are not looked into: our own job has written them, and there are too many. */
 const rows = z.custom<Cell[][]>((value) => Array.isArray(value) && value.every(Array.isArray));
 
@@ -20,19 +20,16 @@ const sampleFile = z.object({
   first: rows,
   random: rows,
 });
-const profileFile = z.object({ row_count: z.int(), columns: z.array(columnProfile) });
 
 /** What a sync has drawn from a table: its first rows, and others uniformly at random. */
 export type Sample = z.infer<typeof sampleFile>;
-/** What a sync has computed about a table's columns. */
-export type Profile = z.infer<typeof profileFile>;
 
 export type SnapshotFiles = ReturnType<typeof createSnapshotFiles>;
 
 /** Reads what lies beside snapshots' tables. It never changes, so that what is often asked for stays in memory. */
 export function createSnapshotFiles({ sign }: { sign: SignUrl }) {
   const samples = new ByteCache<Sample>(KEPT_BYTES);
-  const profiles = new ByteCache<Profile>(KEPT_BYTES / 4);
+  const profiles = new ByteCache<TableProfile>(KEPT_BYTES / 4);
   const loading = new ByteBudget(LOADING_BYTES);
 
   async function load<File>(object: string, schema: z.ZodType<File>): Promise<Loaded<File>> {
@@ -49,6 +46,6 @@ export function createSnapshotFiles({ sign }: { sign: SignUrl }) {
 
   return {
     readSample: (folder: string) => samples.get(folder, () => load(`snapshots/${folder}/sample.json`, sampleFile)),
-    readProfile: (folder: string) => profiles.get(folder, () => load(`snapshots/${folder}/profile.json`, profileFile)),
+    readProfile: (folder: string) => profiles.get(folder, () => load(`snapshots/${folder}/profile.json`, tableProfile)),
   };
 }

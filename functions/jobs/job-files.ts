@@ -1,4 +1,4 @@
-import { gsUrl, parseObjectUrl } from "../../shared/cloud/object-url.ts";
+import { gsUrl, parseGsUrl, toKeptUrl } from "../../shared/cloud/object-url.ts";
 import { type AllowedHosts, whyNotPublic } from "../../shared/cloud/public-url.ts";
 import type { SignUrl } from "../../shared/cloud/sign-url.ts";
 import type { StoredFiles } from "../../shared/db/jobs.ts";
@@ -39,18 +39,19 @@ export function createJobFiles({ bucket, endpoint, sign, allowedHosts }: JobFile
 
   return {
     /**
-     * A URL as a job keeps it: `gs://` for an object of the bucket, however it was named, and any other as it is, if it
-     * is public. The field is named to whoever gave another.
+     * A URL as a job keeps it: `gs://` for an object of the bucket, however it was named, and any other if it is public.
+     * The field is named to whoever gave another.
      */
     admit(field: string, url: string): string {
-      const named = parseObjectUrl(url, endpoint);
-      if (named?.bucket === bucket) return gsUrl(named);
-      if (named !== undefined && url.startsWith("gs://")) {
+      const kept = toKeptUrl(url, { bucket, endpoint });
+      const named = parseGsUrl(kept);
+      if (named?.bucket === bucket) return kept;
+      if (named !== undefined) {
         throw new CorralError("url_not_yours", `${field} names an object of bucket ${named.bucket}, which is not ours`);
       }
-      const reason = whyNotPublic(url, allowedHosts);
+      const reason = whyNotPublic(kept, allowedHosts);
       if (reason !== undefined) throw new CorralError("address_not_public", `${field} ${reason}`);
-      return url;
+      return kept;
     },
 
     /** Stores what a client uploaded under the names that agents expect. */
@@ -59,7 +60,8 @@ export function createJobFiles({ bucket, endpoint, sign, allowedHosts }: JobFile
       const [codeUrl, requirementsUrl, dataUrl] = await Promise.all([
         put(`${folder}/code/train${extensionOf(code.name, CODE) ?? ".py"}`, code),
         put(`${folder}/requirements/requirements.txt`, requirements),
-        put(`${folder}/data/data${extensionOf(data.name, DATA) ?? ".csv"}`, data),
+        // Of a name that says nothing, none is made that does: what the data is its content tells.
+        put(`${folder}/data/data${extensionOf(data.name, DATA) ?? ""}`, data),
       ]);
       return { codeUrl, requirementsUrl, dataUrl };
     },
@@ -73,17 +75,17 @@ export function createJobFiles({ bucket, endpoint, sign, allowedHosts }: JobFile
       return { url, headers, objectUrl: gsUrl({ bucket, object }), expiresAt };
     },
 
-    /** A URL that its reader can read: signed for an object of the bucket, else as it is. */
+    /** A URL of a job that its reader can read: signed for an object of the bucket, else as it is. */
     async toReadable(url: string | null): Promise<string | null> {
-      const named = url === null ? undefined : parseObjectUrl(url, endpoint);
+      const named = url === null ? undefined : parseGsUrl(url);
       if (named?.bucket !== bucket) return url;
       return sign({ method: "GET", object: named.object, lifetimeSeconds: READ_SECONDS });
     },
 
     /** A result as replies show it: to be read, and the object's lasting name. */
     async toResult(url: string | null) {
-      const isObject = url?.startsWith("gs://") === true;
-      return { final_result_url: await this.toReadable(url), final_result_object: isObject ? url : null };
+      const object = url !== null && parseGsUrl(url) !== undefined ? url : null;
+      return { final_result_url: await this.toReadable(url), final_result_object: object };
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Bucket } from "@google-cloud/storage";
-import { gsUrl, type ObjectName, parseObjectUrl } from "../../shared/cloud/object-url.ts";
+import { gsUrl, type ObjectName, parseGsUrl } from "../../shared/cloud/object-url.ts";
 import type { TaskResult } from "../../shared/db/aggregate-task.ts";
 import { JobFailure } from "../job-failure.ts";
 import { isNotFound, toStorageFailure } from "../storage-failure.ts";
@@ -9,8 +9,6 @@ import type { ResultFile } from "./result-file.ts";
 
 export interface OpenDeps {
   bucket: Bucket;
-  /** Where the bucket is, when not at Google's address. */
-  endpoint: string | undefined;
   jobId: number;
   watch: SourceWatch;
 }
@@ -18,8 +16,8 @@ export interface OpenDeps {
 const OPENED_AT_ONCE = 16;
 
 /** Where a task's result is, if that is among the job's own in our bucket. */
-export function locate(result: TaskResult, { bucket, endpoint, jobId }: OpenDeps): ObjectName | undefined {
-  const name = parseObjectUrl((result.resultUrl ?? "").trim(), endpoint);
+export function locate(result: TaskResult, { bucket, jobId }: OpenDeps): ObjectName | undefined {
+  const name = parseGsUrl(result.resultUrl ?? "");
   const isOurs = name?.bucket === bucket.name && name.object.startsWith(`jobs/${jobId}/results/`);
   return isOurs ? name : undefined;
 }

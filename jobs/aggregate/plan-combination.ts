@@ -26,18 +26,26 @@ const LOOKED_AT_ONCE = 16;
 const MODELS: ResultKind[] = ["safetensors", "torch", "legacy-torch"];
 const TABLES: ResultKind[] = ["csv", "tsv", "jsonl", "parquet"];
 
-/** Looks at every result and decides what is done with them; results that do not fit what was asked for are refused. */
-export async function planCombination(mode: AggregateMode, results: ResultFile[]): Promise<CombinePlan> {
+/**
+ * Looks at every result and decides what is done with them; results that do not fit what was asked for are refused.
+ * `silent` is the number of a task that has none, if there is one.
+ */
+export async function planCombination(
+  mode: AggregateMode,
+  results: ResultFile[],
+  silent: number | undefined,
+): Promise<CombinePlan> {
   const known: KnownResult[] = [];
   const look = async (result: ResultFile) => ({ result, kind: await detectKind(result) });
   for await (const one of mapAhead(results, LOOKED_AT_ONCE, look)) known.push(one);
   if (mode === "fedavg") return planMean(known);
   if (mode === "concat") return planJoin(known, [...TABLES, "text"]);
-  // An empty table has no rows to add; an empty model is none.
+  // An empty table has no rows to add, and neither has a task without one; an empty model is none, and a mean of models
+  // that lacks one is another than the job's.
   const filled = known.filter(({ kind }) => kind !== "empty");
   if (filled.length > 0 && filled.every(({ kind }) => TABLES.includes(kind))) return planJoin(known, TABLES);
-  if (known.every(({ kind }) => MODELS.includes(kind))) return planMean(known);
-  return { mode: "none", reason: describe(known) };
+  if (!known.every(({ kind }) => MODELS.includes(kind))) return { mode: "none", reason: describe(known) };
+  return silent === undefined ? planMean(known) : { mode: "none", reason: `task ${silent} has no result` };
 }
 
 function planMean(known: KnownResult[]): CombinePlan {

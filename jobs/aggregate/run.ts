@@ -16,8 +16,6 @@ export interface AggregateOptions {
   /** One per task, in the order of their numbers. */
   tasks: TaskResult[];
   bucket: Bucket;
-  /** Where the bucket is, when not at Google's address. */
-  endpoint: string | undefined;
   progress: AggregateProgress;
   signal: AbortSignal;
 }
@@ -44,7 +42,7 @@ export async function aggregateResults(options: AggregateOptions): Promise<Aggre
   const { jobId, runId, mode, tasks, bucket, progress, signal } = options;
   const watch = { onBytes: (count: number) => progress.meter.add(count), signal };
   const openDeps = { ...options, watch };
-  const told = tasks.filter(({ resultUrl }) => resultUrl !== null && resultUrl.trim() !== "");
+  const told = tasks.filter(hasResult);
   const counts = { tasks: tasks.length, results: told.length };
   if (mode === "none") return { url: null, details: { mode: "none" } };
   if (told.length === 0) {
@@ -61,7 +59,7 @@ export async function aggregateResults(options: AggregateOptions): Promise<Aggre
   progress.phase = "opening";
   progress.results = told.length;
   const results = await openResults(told, openDeps);
-  const plan = await planCombination(mode, results);
+  const plan = await planCombination(mode, results, tasks.find((task) => !hasResult(task))?.number);
   if (plan.mode === "none") return { url: null, details: { ...counts, ...plan } };
   const combined = await combine(plan, progress);
   const name = `jobs/${jobId}/final/${runId}/result.${combined.extension}`;
@@ -69,6 +67,10 @@ export async function aggregateResults(options: AggregateOptions): Promise<Aggre
   progress.meter.finish();
   progress.phase = "publishing";
   return { url, details: { mode: plan.mode, ...counts, ...combined.details() } };
+}
+
+function hasResult({ resultUrl }: TaskResult): boolean {
+  return resultUrl !== null && resultUrl.trim() !== "";
 }
 
 async function combine(

@@ -39,7 +39,7 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
     if (tasks.length !== task.total) throw new Error(`the job has ${task.total} tasks, ${tasks.length} are listed`);
     log(`aggregating ${tasks.length} results of job ${task.jobId} (${task.mode})`);
     const { jobId, mode } = task;
-    const options = { jobId, runId: run, mode, tasks, bucket, endpoint, progress, signal };
+    const options = { jobId, runId: run, mode, tasks, bucket, progress, signal };
     const { url, details } = await untilAborted(signal, aggregateResults(options));
     await heartbeat.finish();
     signal.throwIfAborted();

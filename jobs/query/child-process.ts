@@ -30,6 +30,8 @@ const LIMITED =
 /** macOS has no limit for data that holds. */
 const LIMITED_TIME =
   'ulimit -c 0 && ulimit -f 0 && ulimit -S -t "$2" && ulimit -H -t "$3" && shift 3 && exec /usr/bin/env -i "$@"';
+/** The driver makes objects of what a query names, where `__proto__` is to be a name like others. */
+const PLAIN_PROTO = "--disable-proto=delete";
 /** Before the limit of time kills, it ends by a signal that tells what it was. */
 const TELLING_SECONDS = 5;
 
@@ -65,7 +67,8 @@ export class QueryChild {
     const seconds = Math.ceil(cpuSeconds);
     const limits = [(memoryMb + OVERHEAD_MB) * 1024, seconds, seconds + TELLING_SECONDS].map(String);
     const script = process.platform === "linux" ? LIMITED : LIMITED_TIME;
-    const child = spawn("/bin/sh", ["-c", script, "sh", ...limits, process.execPath, fileURLToPath(file)], {
+    const program = [process.execPath, PLAIN_PROTO, fileURLToPath(file)];
+    const child = spawn("/bin/sh", ["-c", script, "sh", ...limits, ...program], {
       cwd: dir,
       env: {},
       stdio: ["pipe", "ignore", "pipe", "pipe"],

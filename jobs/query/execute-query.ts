@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Bucket } from "@google-cloud/storage";
+import { CONTENT_TYPES } from "../../shared/content-types.ts";
 import type { ClaimedQuery, QueryResult } from "../../shared/db/query-task.ts";
 import type { ChildPool } from "./child-pool.ts";
 import type { QueryChild } from "./child-process.ts";
-import type { OutputFormat } from "./messages.ts";
 import type { ParquetOptions } from "./parquet-result.ts";
 import { QueryFailure } from "./query-failure.ts";
 import { type SnapshotCache, snapshotKey } from "./snapshot-cache.ts";
@@ -20,12 +20,6 @@ export interface ExecuteDeps {
   /** What the rows of a Parquet result may take of the disk as text. */
   maxSpoolBytes: number;
 }
-
-const CONTENT_TYPES = {
-  csv: "text/csv; charset=utf-8",
-  json: "application/json",
-  parquet: "application/vnd.apache.parquet",
-} satisfies Record<OutputFormat, string>;
 
 /** Node's timers end at once when they are to last longer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -46,7 +40,6 @@ export async function executeQuery(task: ClaimedQuery, deps: ExecuteDeps, signal
     watch.signal.throwIfAborted();
     throw error;
   } finally {
-    watch.stop();
     watch.signal.removeEventListener("abort", kill);
     // Nobody waits for a process to be gone.
     deps.children.end(child);
@@ -54,69 +47,78 @@ export async function executeQuery(task: ClaimedQuery, deps: ExecuteDeps, signal
 }
 
 async function run(task: ClaimedQuery, child: QueryChild, deps: ExecuteDeps, watch: Stopwatch): Promise<QueryResult> {
-  const { id, attempt, sql, parameters, format, limits, snapshots } = task;
-  const { bucket, scratchDir, threads, maxSpoolBytes } = deps;
+  const { sql, limits, snapshots } = task;
   const memoryMb = Math.min(limits.memoryMb, deps.maxMemoryMb);
-  const waited = watch.lap();
   const tightened = memoryMb < deps.maxMemoryMb ? child.tighten(memoryMb) : undefined;
-  watch.start();
-  child.ask({ ask: "judge", sql, grants: snapshots.map(({ schema, table }) => ({ schema, table })) });
-  const { tables } = await child.expect("reads");
+  const { tables } = await watch.timed("run", () => {
+    child.ask({ ask: "judge", sql, grants: snapshots.map(({ schema, table }) => ({ schema, table })) });
+    return child.expect("reads");
+  });
   const read = tables.flatMap((index) => snapshots[index] ?? []);
-  watch.pause();
-  const judged = watch.lap();
-  const { files, release } = await deps.cache.pin(read, watch.signal);
-  const loaded = watch.lap();
+  const { files, release } = await watch.timed("load", () => deps.cache.pin(read, watch.signal));
   try {
     await tightened;
-    watch.start();
-    child.ask({ ask: "run", files, parameters, format, memoryMb, threads });
-    const { columns } = await child.expect("columns");
-    const rows = new RowReader(child, limits.rows);
-    const content =
-      format === "parquet"
-        ? await asParquet(rows.read(), {
-            columns,
-            scratchDir,
-            name: id,
-            maxBytes: limits.bytes,
-            maxSpoolBytes,
-            memoryMb,
-            threads,
-            takeTurn: (turns) => watch.excuse(() => turns.take(watch.signal)),
-            signal: watch.signal,
-          })
-        : rows.read();
-    // Each attempt has a name of its own, so that none that is late can replace what another one stored.
-    const object = `results/${id}-${attempt}.${format}`;
-    const { bytes, hash } = await storeResult(bucket.file(object), content, {
-      contentType: CONTENT_TYPES[format],
-      maxBytes: limits.bytes,
-      signal: watch.signal,
-    });
-    const { rowCount, preview } = rows.end();
-    const ran = watch.lap();
+    const produced = await watch.timed("run", () => produce(task, { child, files, memoryMb }, deps, watch));
     const held = read.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     deps.children.anticipate({ keys: read.map(snapshotKey), files, bytes: held });
+    const { hash, ...result } = produced;
+    const { wait, load, run } = watch.seconds();
     return {
-      columns,
-      preview,
-      isCut: preview.length < rowCount,
-      rowCount,
-      object,
-      bytes,
+      ...result,
       receipt: {
         sql_hash: createHash("sha256").update(sql).digest("hex"),
         snapshots: read.map(({ schema, table, version }) => ({ table: `${schema}.${table}`, version })),
-        row_count: rowCount,
+        row_count: result.rowCount,
         result_hash: hash,
-        seconds: judged + ran,
+        seconds: run,
       },
-      stats: { wait_seconds: waited, load_seconds: loaded, run_seconds: judged + ran },
+      stats: { wait_seconds: wait, load_seconds: load, run_seconds: run },
     };
   } finally {
     release();
   }
+}
+
+interface Judged {
+  child: QueryChild;
+  /** Those of the tables that it reads. */
+  files: string[];
+  memoryMb: number;
+}
+
+/** Has a judged query run, and stores its rows as they come. */
+async function produce(
+  { id, attempt, parameters, format, limits }: ClaimedQuery,
+  { child, files, memoryMb }: Judged,
+  { bucket, scratchDir, threads, maxSpoolBytes }: ExecuteDeps,
+  watch: Stopwatch,
+): Promise<Omit<QueryResult, "receipt" | "stats"> & { hash: string }> {
+  child.ask({ ask: "run", files, parameters, format, memoryMb, threads });
+  const { columns } = await child.expect("columns");
+  const rows = new RowReader(child, limits.rows);
+  const content =
+    format === "parquet"
+      ? await asParquet(rows.read(), {
+          columns,
+          scratchDir,
+          name: id,
+          maxBytes: limits.bytes,
+          maxSpoolBytes,
+          memoryMb,
+          threads,
+          takeTurn: (turns) => watch.timed("wait", () => turns.take(watch.signal)),
+          signal: watch.signal,
+        })
+      : rows.read();
+  // Each attempt has a name of its own, so that none that is late can replace what another one stored.
+  const object = `results/${id}-${attempt}.${format}`;
+  const { bytes, hash } = await storeResult(bucket.file(object), content, {
+    contentType: CONTENT_TYPES[format],
+    maxBytes: limits.bytes,
+    signal: watch.signal,
+  });
+  const { rowCount, preview } = rows.end();
+  return { columns, preview, isCut: preview.length < rowCount, rowCount, object, bytes, hash };
 }
 
 /** DuckDB is loaded here only by who needs it. */
@@ -161,55 +163,57 @@ class RowReader {
   }
 }
 
-/** Ends a query that ran too long; what it waits for is not counted. */
+type Phase = "wait" | "load" | "run";
+
+/** Tells what a query spent its time on, and ends it when it has run for too long: what else it does is free. */
 class Stopwatch {
-  readonly #seconds: number;
+  readonly #limitSeconds: number;
+  readonly #spentMs = { wait: 0, load: 0, run: 0 };
   readonly #over = new AbortController();
   readonly signal: AbortSignal;
   #timer: NodeJS.Timeout | undefined;
-  #left: number;
-  #startedAt = 0;
-  #lapAt = performance.now();
+  #phase: Phase = "wait";
+  #since = performance.now();
 
-  constructor(seconds: number, signal: AbortSignal) {
-    this.#seconds = seconds;
-    this.#left = seconds * 1000;
+  constructor(limitSeconds: number, signal: AbortSignal) {
+    this.#limitSeconds = limitSeconds;
     this.signal = AbortSignal.any([signal, this.#over.signal]);
   }
 
-  start(): void {
-    this.#startedAt = performance.now();
-    this.#timer = setTimeout(() => this.#over.abort(tooSlow(this.#seconds)), Math.min(this.#left, MAX_TIMER_MS));
-  }
-
-  pause(): void {
-    this.stop();
-    this.#left -= performance.now() - this.#startedAt;
-  }
-
-  /** Does not count a wait. */
-  async excuse<T>(wait: () => Promise<T>): Promise<T> {
-    this.pause();
+  /** Counts the time of some work to a phase, instead of to the one that it is a part of; that is waiting at first. */
+  async timed<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
+    const outer = this.#enter(phase);
     try {
-      return await wait();
+      return await work();
     } finally {
-      this.start();
+      this.#enter(outer);
     }
   }
 
-  stop(): void {
+  seconds(): Record<Phase, number> {
+    this.#enter(this.#phase);
+    const toSeconds = (ms: number) => Math.round(ms * 1e3) / 1e6;
+    const { wait, load, run } = this.#spentMs;
+    return { wait: toSeconds(wait), load: toSeconds(load), run: toSeconds(run) };
+  }
+
+  #enter(phase: Phase): Phase {
+    const [left, now] = [this.#phase, performance.now()];
+    this.#spentMs[left] += now - this.#since;
+    this.#phase = phase;
+    this.#since = now;
     clearTimeout(this.#timer);
+    if (phase === "run") this.#timer = setTimeout(() => this.#end(), Math.min(this.#leftMs(), MAX_TIMER_MS));
+    return left;
   }
 
-  /** Seconds since it was asked before. */
-  lap(): number {
-    const now = performance.now();
-    const seconds = (now - this.#lapAt) / 1000;
-    this.#lapAt = now;
-    return Math.round(seconds * 1e6) / 1e6;
+  #leftMs(): number {
+    return this.#limitSeconds * 1000 - this.#spentMs.run;
   }
-}
 
-function tooSlow(seconds: number): QueryFailure {
-  return new QueryFailure("query_timeout", `The query ran for longer than the ${seconds} s that it may take.`);
+  #end(): void {
+    this.#over.abort(
+      new QueryFailure("query_timeout", `The query ran for longer than the ${this.#limitSeconds} s that it may take.`),
+    );
+  }
 }

@@ -9,6 +9,8 @@ export interface KnownTable {
 }
 
 const MAX_COLUMNS = 100;
+/** The line of the query that DuckDB points at, below its words. */
+const ECHO = /\n\nLINE \d+: [^\n]*\n *\^\s*$/;
 
 /** What DuckDB said, for whoever wrote the query: with the columns that there are, without where the files lie. */
 export async function explainError(error: unknown, tables: readonly KnownTable[]): Promise<QueryFailure> {
@@ -36,9 +38,20 @@ async function list(tables: readonly KnownTable[]): Promise<string> {
   return lines.length === 0 ? "" : `\n${(await Promise.all(lines)).join("")}`;
 }
 
+/** The names that stand in the echo are the query's own, which is not changed: its caret would point elsewhere. */
 function hide(message: string, tables: readonly KnownTable[]): string {
-  return tables.reduce(
-    (text, { name, secrets }) => secrets.reduce((rest, secret) => rest.replaceAll(secret, name), text),
-    message,
-  );
+  const [echo = ""] = ECHO.exec(message) ?? [];
+  return tables
+    .flatMap(({ name, secrets }) => secrets.map((secret) => ({ name, secret })))
+    .filter(({ secret }) => !echo.includes(secret))
+    .reduce(
+      (words, { name, secret }) => words.replace(wordsOf(secret), () => name),
+      message.slice(0, message.length - echo.length),
+    )
+    .concat(echo);
+}
+
+/** Wherever a text stands by itself: not the first of snapshot_12, where snapshot_1 is meant. */
+function wordsOf(text: string): RegExp {
+  return new RegExp(`(?<!\\w)${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?!\\w)`, "g");
 }

@@ -84,13 +84,27 @@ const PLAIN = new Set([
  * @param tree what `json_serialize_sql` made of the SQL
  */
 export function judgeQuery(sql: string, tree: string, grants: readonly GrantedTable[]): TableReference[] {
-  const parsed = toNode(JSON.parse(tree));
+  const parsed = toNode(parse(tree));
   if (parsed.error === true) throw toFailure(sql, parsed);
   const statements = Array.isArray(parsed.statements) ? parsed.statements : [];
   if (statements.length === 0) throw new QueryFailure("sql_error", "There is no SQL. Write one SELECT statement.");
   if (statements.length > 1)
     throw new QueryFailure("sql_not_allowed", `These are ${statements.length} statements. Send each by itself.`);
   return new Judge(sql, grants).judge(statements);
+}
+
+/** DuckDB writes the infinity that it reads a number as, of which JSON knows none. */
+function parse(tree: string): Json {
+  try {
+    return JSON.parse(tree);
+  } catch (cause) {
+    if (!/:-?Infinity\b/.test(tree)) throw cause;
+    throw new QueryFailure(
+      "sql_error",
+      "The query has a number that is too large for a DOUBLE, such as 1e400. Where infinity is meant, write 'infinity'::DOUBLE.",
+      { cause },
+    );
+  }
 }
 
 function toFailure(sql: string, { error_type: type, error_message: text, position }: Node): QueryFailure {

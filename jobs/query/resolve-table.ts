@@ -9,33 +9,31 @@ export function foldName(name: string): string {
 }
 
 /**
- * The granted table that a name in a query means, as a position in the list: the one written exactly so, else the only
- * one that is written so ignoring case. What is not granted is refused like what does not exist.
+ * The granted table that a name in a query means, as a position in the list: the only one that is written so ignoring
+ * case. With its schema, one that is written exactly so is meant before others; without, it is not, or a grant of
+ * another table would change what queries mean. What is not granted is refused like what does not exist.
  */
 export function resolveTable(grants: readonly GrantedTable[], schema: string, table: string): number {
   const written = schema === "" ? table : `${schema}.${table}`;
-  for (const same of [isSame, isSameFolded]) {
-    const found = grants.flatMap((grant, index) =>
-      same(grant.table, table) && (schema === "" || same(grant.schema, schema)) ? [index] : [],
+  const found = grants.flatMap((grant, index) =>
+    isSame(grant.table, table) && (schema === "" || isSame(grant.schema, schema)) ? [index] : [],
+  );
+  const exact = found.find((index) => nameOf(grants[index]) === written);
+  const [only, ...others] = exact === undefined ? found : [exact];
+  if (only === undefined)
+    throw new QueryFailure(
+      "sql_not_allowed",
+      `There is no table "${written}" that this query may read. ${listGrants(grants)}`,
     );
-    const [only, ...others] = found;
-    if (only !== undefined && others.length === 0) return only;
-    if (only !== undefined) {
-      const names = found.map((index) => nameOf(grants[index])).join(", ");
-      throw new QueryFailure("sql_error", `"${written}" may be any of ${names}. Write which, with its schema.`);
-    }
-  }
+  if (others.length === 0) return only;
+  const names = found.map((index) => nameOf(grants[index])).join(", ");
   throw new QueryFailure(
-    "sql_not_allowed",
-    `There is no table "${written}" that this query may read. ${listGrants(grants)}`,
+    "sql_error",
+    `"${written}" may be any of ${names}. Write which, with its schema, and its letters as large or small as here.`,
   );
 }
 
 function isSame(one: string, other: string): boolean {
-  return one === other;
-}
-
-function isSameFolded(one: string, other: string): boolean {
   return foldName(one) === foldName(other);
 }
 

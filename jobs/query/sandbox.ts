@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from "@duckdb/node-api";
 import type { Json } from "../../shared/db/database.types.ts";
-import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
+import { quoteName, quoteText } from "../../shared/quote-sql.ts";
 import { bindParameters } from "./bind-parameters.ts";
 import type { KnownTable } from "./explain-error.ts";
 import { judgeQuery, type TableReference } from "./judge-query.ts";

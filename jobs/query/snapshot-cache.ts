@@ -53,7 +53,8 @@ export class SnapshotCache {
     const all = new Map(wanted.flat().map((one) => [one.key, one]));
     const release = await this.#ledger.take([...all.values()], signal);
     try {
-      const files = await Promise.all(wanted.map((chain) => this.#provideChain(chain, signal)));
+      const provided = Promise.all(wanted.map((chain) => this.#provideChain(chain, signal)));
+      const files = await untilAborted(signal, provided);
       return { files, release };
     } catch (error) {
       release();
@@ -80,22 +81,25 @@ export class SnapshotCache {
     const derived: Wanted = {
       key: snapshotKey(snapshot),
       bytes: sizeBytes,
-      make: async (path, signal) => derive(await this.#provide(base, signal), path, snapshot, signal),
+      make: async (path, signal) => derive(await this.#provide(base), path, snapshot, signal),
     };
     return [base, derived];
   }
 
   async #provideChain(chain: Wanted[], signal: AbortSignal): Promise<string> {
     let path = "";
-    for (const wanted of chain) path = await this.#provide(wanted, signal);
+    for (const wanted of chain) {
+      signal.throwIfAborted();
+      path = await this.#provide(wanted);
+    }
     return path;
   }
 
   /** The file, which one of those that want it makes; whoever stops waiting does not stop it for the others. */
-  async #provide(wanted: Wanted, signal: AbortSignal): Promise<string> {
+  #provide(wanted: Wanted): Promise<string> {
     const made = this.#files.get(wanted.key) ?? this.#make(wanted);
     this.#files.set(wanted.key, made);
-    return untilAborted(signal, made);
+    return made;
   }
 
   async #make({ key, make }: Wanted): Promise<string> {

@@ -1,6 +1,7 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
-import { type Cell, toCell } from "../snapshot/to-cell.ts";
+import { type Cell, toCsvField, toJson } from "../../shared/cell.ts";
 import type { OutputFormat } from "./messages.ts";
+import { columnCells } from "./nested-cells.ts";
 
 /** What a preview holds at most. */
 const PREVIEW_ROWS = 100;
@@ -50,21 +51,15 @@ export function chooseWriter(format: OutputFormat, columns: readonly string[]): 
 
 /** The rows of a chunk, as cells. */
 export function* rowsOf(chunk: DuckDBDataChunk): Generator<Cell[]> {
-  const columns = Array.from({ length: chunk.columnCount }, (_, index) => chunk.getColumnValues(index).map(toCell));
+  const columns = Array.from({ length: chunk.columnCount }, (_, index) => columnCells(chunk, index));
   for (let row = 0; row < chunk.rowCount; row++) yield columns.map((cells) => cells[row] ?? null);
 }
 
 function objectWriter(keys: readonly string[]): (row: Cell[]) => string {
   const leads = keys.map((key, index) => `${index === 0 ? "{" : ","}${JSON.stringify(key)}:`);
-  return (row) => `${row.reduce<string>((text, cell, index) => text + leads[index] + JSON.stringify(cell), "")}}`;
+  return (row) => `${row.reduce<string>((text, cell, index) => text + leads[index] + toJson(cell), "")}}`;
 }
 
 function toCsvLine(row: Cell[]): string {
   return `${row.map(toCsvField).join(",")}\n`;
-}
-
-function toCsvField(cell: Cell): string {
-  if (cell === null) return "";
-  if (typeof cell !== "string") return String(cell);
-  return cell === "" || /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }

@@ -1,9 +1,9 @@
 import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
+import { quoteName } from "../../shared/quote-sql.ts";
 import { askDuckdb, askDuckdbOnce } from "./ask-duckdb.ts";
 import type { Facts } from "./certificate-figures.ts";
 import type { CertifiedColumn } from "./certified-column.ts";
 import { numberOf } from "./number-of.ts";
-import { quoteName } from "./quote-sql.ts";
 
 export interface KnownColumn {
   column: CertifiedColumn;

@@ -1,9 +1,9 @@
 import { rename, rm, stat } from "node:fs/promises";
+import { quoteName } from "../../shared/quote-sql.ts";
 import { JobFailure } from "../job-failure.ts";
 import { runDuckdb } from "./ask-duckdb.ts";
 import { describeColumns } from "./fit-columns.ts";
 import { openDuckdb } from "./open-duckdb.ts";
-import { quoteName } from "./quote-sql.ts";
 
 export interface DeriveVariantOptions {
   /** A snapshot's table.duckdb. */

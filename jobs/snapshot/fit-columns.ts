@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { quoteName } from "../../shared/quote-sql.ts";
 import { askDuckdb, askDuckdbOnce } from "./ask-duckdb.ts";
-import { quoteName } from "./quote-sql.ts";
 
 export interface TypedColumn {
   name: string;

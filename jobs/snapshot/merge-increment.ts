@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { quoteName } from "../../shared/quote-sql.ts";
 import { interruptible } from "./ask-duckdb.ts";
 import { fitColumns, type TypedColumn } from "./fit-columns.ts";
 import { numberedRows } from "./numbered-rows.ts";
-import { quoteName } from "./quote-sql.ts";
 
 export interface MergeIncrementOptions {
   /** Where `data` is made; the relations are known to it. */

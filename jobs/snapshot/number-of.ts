@@ -1,5 +1,5 @@
+import { quoteName } from "../../shared/quote-sql.ts";
 import type { CertifiedColumn } from "./certified-column.ts";
-import { quoteName } from "./quote-sql.ts";
 
 /** An expression of each dialect; both mean the same. */
 export interface Both {

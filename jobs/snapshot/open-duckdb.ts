@@ -1,5 +1,5 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { quoteName, quoteText } from "./quote-sql.ts";
+import { quoteName, quoteText } from "../../shared/quote-sql.ts";
 
 export interface OpenDuckdbOptions {
   /** The database file, made when it is not there; null for none. */

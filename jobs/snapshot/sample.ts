@@ -1,9 +1,10 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBValue } from "@duckdb/node-api";
+import type { Cell } from "../../shared/cell.ts";
+import { quoteName } from "../../shared/quote-sql.ts";
 import { interruptible } from "./ask-duckdb.ts";
 import { numberedRows } from "./numbered-rows.ts";
-import { quoteName } from "./quote-sql.ts";
 import type { SnapshotColumn } from "./snapshot-column.ts";
-import { type Cell, toCell } from "./to-cell.ts";
+import { toCell } from "./to-cell.ts";
 
 /** sample.json: rows that are served without any engine. */
 export interface Sample {

@@ -1,31 +1,33 @@
 import {
-  DuckDBArrayValue,
   DuckDBBlobValue,
+  DuckDBDateValue,
   DuckDBDecimalValue,
-  DuckDBListValue,
-  DuckDBMapValue,
-  DuckDBStructValue,
   DuckDBTimestampMillisecondsValue,
   DuckDBTimestampNanosecondsValue,
   DuckDBTimestampSecondsValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
-  DuckDBUnionValue,
   type DuckDBValue,
 } from "@duckdb/node-api";
+import type { Cell } from "../../shared/cell.ts";
 
-/** A value as JSON carries it without loss. */
-export type Cell = null | boolean | number | string;
-
-type Nested = Cell | Nested[] | { [key: string]: Nested };
 type ObjectValue = Extract<DuckDBValue, object>;
 
 /** A decimal of at most 15 digits is printed by a double as it was written. */
 const EXACT_LIMIT = 10n ** 15n;
 
+/** The days of dates, and the units of timestamps, that stand for no time; the driver prints most as if they did. */
+const INFINITIES = new Map<number | bigint, string>([
+  [2 ** 31 - 1, "infinity"],
+  [1 - 2 ** 31, "-infinity"],
+  [2n ** 63n - 1n, "infinity"],
+  [1n - 2n ** 63n, "-infinity"],
+]);
+
 /**
- * Encodes a value that DuckDB returned: a number where a double holds it exactly, else its text. Dates and times are
- * ISO 8601 (instants end in Z), blobs base64, NaN and infinities their names, lists and structs JSON in a text.
+ * Encodes a value that DuckDB returned, of a type that is not nested: a number where a double holds it exactly, -0
+ * included, else its text. Dates and times are ISO 8601 (instants end in Z, years before the first are told as DuckDB
+ * does), blobs base64, NaN and infinities their names.
  */
 export function toCell(value: DuckDBValue): Cell {
   switch (typeof value) {
@@ -37,8 +39,7 @@ export function toCell(value: DuckDBValue): Cell {
     case "bigint":
       return toInteger(value);
     default:
-      if (value === null) return null;
-      return isNested(value) ? JSON.stringify(toNested(value)) : toScalar(value);
+      return value === null ? null : toScalar(value);
   }
 }
 
@@ -49,8 +50,7 @@ function toInteger(value: bigint): Cell {
 
 function toScalar(value: ObjectValue): Cell {
   if (value instanceof DuckDBDecimalValue) return toDecimal(value);
-  if (value instanceof DuckDBTimestampTZValue) return toInstant(value);
-  if (isTimestamp(value)) return value.toString().replace(" ", "T");
+  if (isDateOrTimestamp(value)) return toTime(value);
   if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString("base64");
   return value.toString();
 }
@@ -60,37 +60,39 @@ function toDecimal(value: DuckDBDecimalValue): Cell {
   return isExact ? Number(value.toString()) : value.toString();
 }
 
-/** The driver's own text is in the process's time zone. */
-function toInstant(value: DuckDBTimestampTZValue): string {
-  const text = new DuckDBTimestampValue(value.micros).toString();
-  return value.isFinite ? `${text.replace(" ", "T")}Z` : text;
-}
+type Time =
+  | DuckDBDateValue
+  | DuckDBTimestampMillisecondsValue
+  | DuckDBTimestampNanosecondsValue
+  | DuckDBTimestampSecondsValue
+  | DuckDBTimestampTZValue
+  | DuckDBTimestampValue;
 
-function isTimestamp(value: ObjectValue): boolean {
+function isDateOrTimestamp(value: ObjectValue): value is Time {
   return (
+    value instanceof DuckDBDateValue ||
     value instanceof DuckDBTimestampValue ||
+    value instanceof DuckDBTimestampTZValue ||
     value instanceof DuckDBTimestampNanosecondsValue ||
     value instanceof DuckDBTimestampMillisecondsValue ||
     value instanceof DuckDBTimestampSecondsValue
   );
 }
 
-function isNested(value: ObjectValue): boolean {
-  return (
-    value instanceof DuckDBListValue ||
-    value instanceof DuckDBArrayValue ||
-    value instanceof DuckDBStructValue ||
-    value instanceof DuckDBMapValue ||
-    value instanceof DuckDBUnionValue
-  );
+function toTime(value: Time): string {
+  const infinity = INFINITIES.get(countOf(value));
+  if (infinity !== undefined) return infinity;
+  // The driver's own text of an instant is in the process's time zone.
+  const isInstant = value instanceof DuckDBTimestampTZValue;
+  const text = (isInstant ? new DuckDBTimestampValue(value.micros) : value).toString();
+  // Only the space before the time: a year may have its "(BC)" before that.
+  const iso = text.replace(/ (?=\d)/, "T");
+  return isInstant ? `${iso}Z` : iso;
 }
 
-function toNested(value: DuckDBValue): Nested {
-  if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(toNested);
-  if (value instanceof DuckDBStructValue)
-    return Object.fromEntries(Object.entries(value.entries).map(([name, one]) => [name, toNested(one)]));
-  if (value instanceof DuckDBMapValue)
-    return value.entries.map((entry) => ({ key: toNested(entry.key), value: toNested(entry.value) }));
-  if (value instanceof DuckDBUnionValue) return toNested(value.value);
-  return toCell(value);
+function countOf(value: Time): number | bigint {
+  if ("days" in value) return value.days;
+  if ("micros" in value) return value.micros;
+  if ("nanos" in value) return value.nanos;
+  return "millis" in value ? value.millis : value.seconds;
 }

@@ -6,7 +6,7 @@ import { controlRun } from "../run-control.ts";
 import { type JobContext, runJob } from "../run-job.ts";
 import { connectSnowflake } from "../snowflake/connect-snowflake.ts";
 import { readCredentials, snowflakeEnv } from "../snowflake/snowflake-env.ts";
-import { listTables } from "./run.ts";
+import { listSchemas } from "./run.ts";
 
 const catalogEnv = jobEnv.omit({ STORAGE_BUCKET: true, STORAGE_ENDPOINT: true }).extend(snowflakeEnv.shape);
 /** Somebody waits for the list. */
@@ -25,11 +25,11 @@ export async function start(processEnv: NodeJS.ProcessEnv, terminated: AbortSign
     if (task.outcome === "stale") return log("stopped: the run is somebody else's by now");
     const session = await connectSnowflake({ env, credentials, tag, statementSeconds: STATEMENT_SECONDS, signal });
     try {
-      const tables = await listTables(session, env.SNOWFLAKE_DATABASE, task.schemaName);
+      const schemas = await listSchemas(session, env.SNOWFLAKE_DATABASE, task.schemaName);
       await heartbeat.finish();
       signal.throwIfAborted();
-      const outcome = await persist(() => publishCatalog(db, env.RUN_ID, env.RUN_ATTEMPT, tables));
-      log(`${outcome}: ${tables.length} tables of ${task.schemaName}`);
+      const outcome = await persist(() => publishCatalog(db, env.RUN_ID, env.RUN_ATTEMPT, schemas));
+      for (const { schemaName, tables } of schemas) log(`${outcome}: ${tables.length} tables of ${schemaName}`);
     } finally {
       await session.close();
     }

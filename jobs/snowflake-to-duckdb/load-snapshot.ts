@@ -1,6 +1,6 @@
 import { rm, stat } from "node:fs/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { quoteName } from "../snapshot/quote-sql.ts";
+import { quoteName } from "../../shared/quote-sql.ts";
 import { parquetSql } from "./staged-sql.ts";
 import type { StoredColumn } from "./stored-columns.ts";
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import { quoteName, quoteText } from "../../shared/quote-sql.ts";
 import { JobFailure } from "../job-failure.ts";
 import { downloadSnapshot } from "../snapshot/download-snapshot.ts";
 import { mergeIncrement } from "../snapshot/merge-increment.ts";
-import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
 import { countAnySql, filteredSql, quoteName as quoteSourceName } from "../snowflake/sql.ts";
 import { compareWhole } from "./compare-whole.ts";
 import { loadStaged } from "./load-snapshot.ts";

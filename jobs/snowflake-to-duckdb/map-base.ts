@@ -1,4 +1,4 @@
-import { quoteName } from "../snapshot/quote-sql.ts";
+import { quoteName } from "../../shared/quote-sql.ts";
 import type { ColumnPlan } from "./plan-columns.ts";
 import { isBeside } from "./stored-columns.ts";
 

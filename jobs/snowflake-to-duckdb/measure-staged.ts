@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { z } from "zod";
-import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
+import { quoteName, quoteText } from "../../shared/quote-sql.ts";
 import type { ColumnPlan } from "./plan-columns.ts";
 import { listSql } from "./staged-sql.ts";
 import { type Evidence, isElastic } from "./stored-columns.ts";

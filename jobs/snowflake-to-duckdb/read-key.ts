@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { z } from "zod";
+import { quoteName } from "../../shared/quote-sql.ts";
 import { JobFailure } from "../job-failure.ts";
-import { quoteName } from "../snapshot/quote-sql.ts";
 import type { ColumnPlan } from "./plan-columns.ts";
 import { capWatermark, toWatermark } from "./watermark.ts";
 

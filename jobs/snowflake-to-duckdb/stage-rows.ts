@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { quoteName, quoteText } from "../snapshot/quote-sql.ts";
+import { quoteName, quoteText } from "../../shared/quote-sql.ts";
 import type { SnowflakeSession } from "../snowflake/connect-snowflake.ts";
 import { readSql, type StagedColumn } from "../snowflake/sql.ts";
 import type { StagedRows, StageOptions } from "./staged-rows.ts";

@@ -1,4 +1,4 @@
-import { quoteText } from "../snapshot/quote-sql.ts";
+import { quoteText } from "../../shared/quote-sql.ts";
 
 /** A list of files as DuckDB's functions take it. */
 export const listSql = (files: string[]) => `[${files.map(quoteText).join(", ")}]`;

@@ -1,5 +1,5 @@
+import { quoteName } from "../../shared/quote-sql.ts";
 import type { CertifiedColumn } from "../snapshot/certified-column.ts";
-import { quoteName } from "../snapshot/quote-sql.ts";
 import type { SourceType } from "../snowflake/source-column.ts";
 import { jsonOperandSql } from "../snowflake/sql.ts";
 import type { ColumnPlan } from "./plan-columns.ts";

@@ -22,6 +22,8 @@ const UNAUTHORIZED = /^3901(00|01|02|03|06|44|89|90|95)$|^3903\d\d$|^3904(22|31|
 /** The driver reached nobody (401001, 401002, 402001, 402002), or the session ended under it. */
 const UNAVAILABLE = /^401|^402|^407|^3901(11|12|14)$|^000603$|^000605$/;
 const TIMED_OUT = "000630";
+/** What the job needs for unloading has the same code as a table that is missing. */
+const MISSING_INTEGRATION = "\nIntegration '";
 
 /** Turns what the driver threw into a failure with a name; `doing` completes "Snowflake could not …". */
 export function toSnowflakeFailure(error: unknown, doing: string): unknown {
@@ -38,7 +40,7 @@ export function toSnowflakeFailure(error: unknown, doing: string): unknown {
     });
   if (code === TIMED_OUT)
     return new JobFailure("sync_timeout", `Snowflake could not ${doing} in the time that was given.`, { cause: error });
-  if (isMissingObject(error))
+  if (isMissingObject(error) && !said.includes(MISSING_INTEGRATION))
     return new JobFailure("table_not_in_source", `Snowflake could not ${doing}: ${said}`, { cause: error });
   return new JobFailure("snowflake_error", `Snowflake could not ${doing}: ${said}`, { cause: error });
 }

@@ -46,17 +46,19 @@ export function sessionSql({ statementSeconds }: { statementSeconds: number }): 
   ];
 }
 
-/** Tables and views of a schema with what the catalogue tells of them; times in milliseconds since 1970. */
-export function schemaTablesSql(database: string, schema: string): string {
-  return `SELECT TABLE_NAME, ROW_COUNT, BYTES, DATE_PART(EPOCH_MILLISECOND, LAST_ALTERED) AS LAST_ALTERED
-FROM ${quoteName(database)}.INFORMATION_SCHEMA.TABLES
-WHERE TABLE_SCHEMA = ${quoteText(schema)}
-ORDER BY TABLE_NAME`;
+/** The schemas that have a name in any case. */
+export function schemasSql(database: string, name: string): string {
+  return `SELECT SCHEMA_NAME FROM ${quoteName(database)}.INFORMATION_SCHEMA.SCHEMATA
+WHERE UPPER(SCHEMA_NAME) = UPPER(${quoteText(name)})
+ORDER BY SCHEMA_NAME`;
 }
 
-/** Whether the schema is there at all. */
-export function schemaSql(database: string, schema: string): string {
-  return `SELECT SCHEMA_NAME FROM ${quoteName(database)}.INFORMATION_SCHEMA.SCHEMATA WHERE SCHEMA_NAME = ${quoteText(schema)}`;
+/** Tables and views of schemas with what the catalogue tells of them; times in milliseconds since 1970. */
+export function schemaTablesSql(database: string, schemas: string[]): string {
+  return `SELECT TABLE_SCHEMA, TABLE_NAME, ROW_COUNT, BYTES, DATE_PART(EPOCH_MILLISECOND, LAST_ALTERED) AS LAST_ALTERED
+FROM ${quoteName(database)}.INFORMATION_SCHEMA.TABLES
+WHERE TABLE_SCHEMA IN (${schemas.map(quoteText).join(", ")})
+ORDER BY TABLE_NAME`;
 }
 
 /** What the catalogue tells of one table. */

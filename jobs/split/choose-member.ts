@@ -14,8 +14,8 @@ export function chooseMember(archive: ZipArchive, wanted: string | null): ZipMem
   const candidates = tables.length > 0 ? tables : members.filter((member) => AMBIGUOUS.test(member.name));
   const [largest] = candidates.toSorted((a, b) => b.entry.uncompressedSize - a.entry.uncompressedSize);
   if (largest !== undefined) return largest;
-  const message = `Cannot split ${name}: it holds no CSV, TSV, JSONL or Parquet file, only ${listNames(members)}.`;
-  throw new JobFailure("no_tabular_file", message);
+  const held = members.length === 0 ? "no files" : `no CSV, TSV, JSONL or Parquet file, only ${listNames(members)}`;
+  throw new JobFailure("no_tabular_file", `Cannot split ${name}: it holds ${held}.`);
 }
 
 /** By its whole name, or by the last part of it where that is unmistakable. */

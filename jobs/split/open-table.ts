@@ -1,4 +1,5 @@
 import type { Bucket } from "@google-cloud/storage";
+import { gsUrl, parseGsUrl } from "../../shared/cloud/object-url.ts";
 import type { AllowedHosts } from "../../shared/cloud/public-url.ts";
 import { describeUrl } from "../fetch-public.ts";
 import { JobFailure } from "../job-failure.ts";
@@ -54,14 +55,16 @@ async function look(source: ByteSource): Promise<Opened> {
 }
 
 async function findData({ bucket, objects, dataUrl, allowed, watch, signal }: OpenTableOptions): Promise<StagedObject> {
-  const prefix = `gs://${bucket.name}/`;
-  if (dataUrl.startsWith(prefix)) {
-    const object = await findObject(bucket, dataUrl.slice(prefix.length));
+  const named = parseGsUrl(dataUrl);
+  if (named?.bucket === bucket.name) {
+    const object = await findObject(bucket, named.object);
     if (object === undefined) throw new JobFailure("data_not_found", `There is no object ${dataUrl}.`);
     return { title: dataUrl.split("/").at(-1) ?? dataUrl, object };
   }
-  if (dataUrl.startsWith("gs://"))
-    throw new JobFailure("data_unreachable", `${dataUrl} is not in ${prefix}, the only bucket that jobs read.`);
+  if (named !== undefined) {
+    const message = `${dataUrl} is not in ${gsUrl({ bucket: bucket.name, object: "" })}, the only bucket that jobs read.`;
+    throw new JobFailure("data_unreachable", message);
+  }
   const fetch = async () => {
     const { name, totalBytes, bytes } = await openDownload({ url: dataUrl, allowed, signal });
     watch.onFetch(describeUrl(dataUrl), totalBytes);

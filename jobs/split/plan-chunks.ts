@@ -1,14 +1,6 @@
+import type { SplitWish } from "../../shared/db/split-task.ts";
+import { MAX_TASKS } from "../../shared/task-id.ts";
 import { JobFailure } from "../job-failure.ts";
-
-/** How many tasks a job can have: its tasks' ids hold a number of seven digits. */
-export const MAX_CHUNKS = 9_999_999;
-/** For jobs that do not say how they want to be split. */
-const DEFAULT_CHUNKS = 10;
-
-export interface SplitWish {
-  chunks: number | null;
-  rowsPerChunk: number | null;
-}
 
 export interface ChunkPlan {
   rows: number;
@@ -20,12 +12,12 @@ export interface ChunkPlan {
 }
 
 /** Divides rows evenly: into so many chunks, or into as few as hold at most so many rows each; none is empty. */
-export function planChunks(rows: number, { chunks, rowsPerChunk }: SplitWish): ChunkPlan {
-  const wanted = rowsPerChunk === null ? (chunks ?? DEFAULT_CHUNKS) : Math.ceil(rows / rowsPerChunk);
+export function planChunks(rows: number, wish: SplitWish): ChunkPlan {
+  const wanted = wish.rowsPerChunk === null ? wish.chunks : Math.ceil(rows / wish.rowsPerChunk);
   const count = Math.max(1, Math.min(wanted, rows));
-  if (count > MAX_CHUNKS) {
-    const most = Math.ceil(rows / MAX_CHUNKS);
-    const message = `Cannot split ${rows} rows into ${count} chunks: a job has at most ${MAX_CHUNKS}. Ask for ${most} rows per chunk or more.`;
+  if (count > MAX_TASKS) {
+    const most = Math.ceil(rows / MAX_TASKS);
+    const message = `Cannot split ${rows} rows into ${count} chunks: a job has at most ${MAX_TASKS}. Ask for ${most} rows per chunk or more.`;
     throw new JobFailure("too_many_chunks", message);
   }
   const least = Math.floor(rows / count);

@@ -1,16 +1,17 @@
 import type { Bucket } from "@google-cloud/storage";
 import type { AllowedHosts } from "../../shared/cloud/public-url.ts";
+import type { SplitWish } from "../../shared/db/split-task.ts";
 import { JobFailure } from "../job-failure.ts";
 import { ChunkStore } from "./chunk-store.ts";
 import { jobObjects } from "./job-objects.ts";
 import { openTable } from "./open-table.ts";
-import { type ChunkPlan, planChunks, type SplitWish } from "./plan-chunks.ts";
+import { type ChunkPlan, planChunks } from "./plan-chunks.ts";
 import type { SplitProgress } from "./split-progress.ts";
 import type { Table } from "./table.ts";
 import { type AddTasks, TaskBatches } from "./task-batches.ts";
 
 export interface SplitDeps {
-  task: SplitWish & { jobId: number; dataUrl: string; dataFile: string | null };
+  task: { jobId: number; dataUrl: string; dataFile: string | null; wish: SplitWish };
   bucket: Bucket;
   /** Hosts that data may be fetched from wherever they lie. */
   allowed: AllowedHosts;
@@ -38,7 +39,7 @@ export async function splitDataset(deps: SplitDeps): Promise<SplitData> {
 
   const rows = await table.countRows(progress.count(name, countedBytes));
   if (rows === 0) throw new JobFailure("data_empty", `Cannot split ${name}: it has no rows.`);
-  const plan = planChunks(rows, task);
+  const plan = planChunks(rows, task.wish);
   log(`Counted ${rows} rows, which become ${plan.count} chunks`);
 
   await storeChunks(table, plan, deps);

@@ -115,7 +115,6 @@ function toFailure(name: string, error: unknown): unknown {
   if (error instanceof JobFailure) return error;
   const isAboutArchive = isZlibError(error) || (error instanceof Error && error.name === "Error");
   if (!isAboutArchive) return error;
-  return new JobFailure("archive_unreadable", `Cannot read ${name}: ${error.message}. Store it anew.`, {
-    cause: error,
-  });
+  const reason = error.message.replace(/\.$/, "");
+  return new JobFailure("archive_unreadable", `Cannot read ${name}: ${reason}. Store it anew.`, { cause: error });
 }

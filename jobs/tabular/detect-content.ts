@@ -19,7 +19,7 @@ const MAGIC: [string, Content][] = [
 
 /**
  * Tells a file's content by its first bytes, and where these leave it open (delimited text looks like any text) by its
- * name. The head is the whole file when that is shorter than `HEAD_BYTES`.
+ * name; a web page is one under any name, for it is what servers answer instead of files. The head is the whole file when that is shorter than `HEAD_BYTES`.
  */
 export function detectContent(name: string, head: Buffer): Content {
   const start = head.toString("hex", 0, 4);
@@ -30,9 +30,9 @@ export function detectContent(name: string, head: Buffer): Content {
   if (named === "parquet") return "parquet";
   const text = firstText(head);
   if (text === "") return "empty";
+  if (/^<(!doctype|html|\?xml)/i.test(text)) return "html";
   if (named !== undefined) return named;
   if (head.includes(0) || !isUtf8(wholeCharacters(head))) return "binary";
-  if (/^<(!doctype|html|\?xml)/i.test(text)) return "html";
   if (/^[{[]/.test(text)) return isJson(text.slice(0, text.search(/\r|\n|$/))) && text[0] === "{" ? "jsonl" : "json";
   return "csv";
 }

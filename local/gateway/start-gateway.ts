@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { Keys } from "../keys.ts";
+import { lingerOnClose } from "../linger-on-close.ts";
 import { closeServer, LOOPBACK, listen } from "../listen.ts";
 import type { Log } from "../log.ts";
 import { createAuthHandler } from "./auth/auth-handler.ts";
@@ -49,6 +50,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const verify = createTokenVerifier(keys.jwks);
 
   const server = createServer();
+  lingerOnClose(server);
   const port = await listen(server, "the gateway", options.port);
   const url = `http://${LOOPBACK}:${port}`;
 

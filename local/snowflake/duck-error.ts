@@ -6,7 +6,7 @@ type Translate = (match: RegExpExecArray) => SnowflakeError;
 
 /** What DuckDB refuses, as Snowflake would; the first that fits. */
 const TRANSLATIONS: [pattern: RegExp, translate: Translate][] = [
-  [/INTERRUPT/i, cancelled],
+  [/^INTERRUPT Error/, cancelled],
   [/Referenced column "([^"]+)" (?:not found|was not found)/, ([, name = ""]) => invalidIdentifier(decodeName(name))],
   [
     /Values list "([^"]+)" does not have a column named "([^"]+)"/,

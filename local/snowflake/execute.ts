@@ -6,7 +6,7 @@ import { type Execution, type Outcome, STATEMENT, type StorageTarget } from "./e
 import type { Queries, Query } from "./queries.ts";
 import { smallResult, statusResult, textColumns } from "./result-writer.ts";
 import { runQuery } from "./run-query.ts";
-import { SnowflakeError, syntaxError, unsupported } from "./snowflake-error.ts";
+import { cancelled, SnowflakeError, syntaxError, timedOut, unsupported } from "./snowflake-error.ts";
 import { Cursor } from "./sql/cursor.ts";
 import { isGroup, isWord, type Node, toTree } from "./sql/token-tree.ts";
 import { placeOf, splitStatements, type Token, tokenize } from "./sql/tokenize.ts";
@@ -35,6 +35,8 @@ export interface Request {
   describeOnly?: boolean;
 }
 
+const INTERRUPTED = cancelled().code;
+
 /** Runs the statements of a request; what comes of it is told by the query, never thrown. */
 export async function execute(engine: Engine, query: Query, request: Request): Promise<void> {
   const { session, sql } = query;
@@ -60,7 +62,8 @@ export async function execute(engine: Engine, query: Query, request: Request): P
       const text = sql.slice(tokens[0]?.at, tokens.at(-1)?.end);
       const child = engine.queries.add(session, text, undefined, engine.warehouse.now());
       query.children.push(child);
-      await execute(engine, child, { ...request, statementCount: 1 });
+      child.done = execute(engine, child, { ...request, statementCount: 1 });
+      await child.done;
       if (child.error !== undefined) throw child.error;
     }
     query.succeed(
@@ -69,7 +72,9 @@ export async function execute(engine: Engine, query: Query, request: Request): P
       engine.warehouse.now(),
     );
   } catch (error) {
-    const refusal = fromDuckError(error);
+    const told = fromDuckError(error);
+    // DuckDB does not know why it was interrupted.
+    const refusal = told?.code === INTERRUPTED ? (query.cancellation ?? told) : told;
     if (refusal === undefined)
       engine.log(`query ${query.id} failed: ${error instanceof Error ? error.stack : String(error)}`);
     if (refusal !== undefined) return query.fail(locate(refusal, sql), engine.warehouse.now());
@@ -107,7 +112,8 @@ async function runOn(engine: Engine, query: Query, sql: string, nodes: Node[]): 
   const { transaction } = session;
   const connection = transaction?.connection ?? (await engine.warehouse.connect(session.parameters.text("TIMEZONE")));
   const seconds = session.parameters.number("STATEMENT_TIMEOUT_IN_SECONDS");
-  const limit = seconds > 0 && seconds * 1000 < 2 ** 31 ? setTimeout(() => query.cancel(), seconds * 1000) : undefined;
+  const ms = seconds * 1000;
+  const limit = ms > 0 && ms < 2 ** 31 ? setTimeout(() => query.cancel(timedOut(seconds)), ms) : undefined;
   try {
     query.interruptible(() => connection.interrupt());
     const { warehouse, queries, storage } = engine;

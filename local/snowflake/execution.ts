@@ -6,10 +6,12 @@ import type { Session } from "./sessions.ts";
 import type { Node } from "./sql/token-tree.ts";
 import type { Warehouse } from "./warehouse.ts";
 
-/** Where COPY INTO writes to: our Cloud Storage. */
+/** Where COPY INTO writes to: our Cloud Storage, and what must be named to write there. */
 export interface StorageTarget {
   url: string;
   bucket: string;
+  /** The storage integration, as Snowflake keeps its name: in capitals unless it was quoted. */
+  integration: string;
 }
 
 /** One statement on its way, and all that it may need. */

@@ -25,7 +25,7 @@ export class Query {
   moment: number | undefined;
   done: Promise<void> = Promise.resolve();
   #interrupt: (() => void) | undefined;
-  #cancelled = false;
+  #cancellation: SnowflakeError | undefined;
 
   constructor(id: string, session: Session, sql: string, started: number) {
     this.id = id;
@@ -35,15 +35,16 @@ export class Query {
     this.tag = session.parameters.text("QUERY_TAG");
   }
 
-  get isCancelled(): boolean {
-    return this.#cancelled;
+  /** Why it was broken off, if it was. */
+  get cancellation(): SnowflakeError | undefined {
+    return this.#cancellation;
   }
 
   /** Ends it if it still runs. */
-  cancel(): void {
+  cancel(why = cancelled()): void {
     if (this.status !== "RUNNING") return;
-    this.#cancelled = true;
-    for (const child of this.children) child.cancel();
+    this.#cancellation ??= why;
+    for (const child of this.children) child.cancel(why);
     // An interruption that comes between two statements of DuckDB's would be lost.
     this.#interrupt?.();
     const again = setInterval(() => this.#interrupt?.(), INTERRUPT_MS);
@@ -52,12 +53,12 @@ export class Query {
 
   /** Says how to break off what runs now; throws if that was asked for before. */
   interruptible(interrupt: () => void): void {
-    if (this.#cancelled) throw cancelled();
+    this.throwIfCancelled();
     this.#interrupt = interrupt;
   }
 
   throwIfCancelled(): void {
-    if (this.#cancelled) throw cancelled();
+    if (this.#cancellation !== undefined) throw this.#cancellation;
   }
 
   /** There is nothing to break off any more. */
@@ -74,7 +75,7 @@ export class Query {
 
   fail(error: SnowflakeError, now: number): void {
     this.error = error;
-    this.status = this.#cancelled ? "ABORTED" : "FAILED_WITH_ERROR";
+    this.status = this.#cancellation !== undefined ? "ABORTED" : "FAILED_WITH_ERROR";
     this.ended = now;
   }
 }
@@ -83,6 +84,12 @@ export class Query {
 export class Queries {
   readonly #byId = new Map<string, Query>();
   readonly #byRequest = new Map<string, Query>();
+  readonly #forget: (query: Query) => void;
+
+  /** Of a query that is no longer remembered, `forget` is told. */
+  constructor(forget: (query: Query) => void) {
+    this.#forget = forget;
+  }
 
   /** Registers a query; its id is in the form that the driver demands of ids. */
   add(session: Session, sql: string, requestId: string | undefined, now: number): Query {
@@ -95,6 +102,7 @@ export class Queries {
     for (const [oldId, old] of this.#byId) {
       if (this.#byId.size <= KEPT || old.status === "RUNNING") break;
       this.#byId.delete(oldId);
+      this.#forget(old);
     }
     for (const oldRequest of this.#byRequest.keys()) {
       if (this.#byRequest.size <= KEPT) break;

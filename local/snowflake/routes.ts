@@ -3,8 +3,8 @@ import { authenticate, type SnowflakeUser } from "./authenticate.ts";
 import { bindings } from "./bind-values.ts";
 import { type Engine, execute } from "./execute.ts";
 import type { Query } from "./queries.ts";
-import type { Session, Sessions } from "./sessions.ts";
-import { SnowflakeError } from "./snowflake-error.ts";
+import { ROLES, type Session, type Sessions } from "./sessions.ts";
+import { noSuchLoginRole, SnowflakeError } from "./snowflake-error.ts";
 import { dropStored } from "./statements/create-table.ts";
 import { rollback } from "./statements/transactions.ts";
 import { refusal, resultJson, success } from "./wire.ts";
@@ -50,7 +50,11 @@ const queryRequest = z
   .loose();
 const abortRequest = z.object({ requestId: z.string() }).loose();
 
-/** POST /session/v1/login-request. */
+/**
+ * POST /session/v1/login-request. A role must be there; a database or schema that is not leaves its place empty, and
+ * warehouses go by any name. Snowflake checks those three only for clients that ask for it with the parameter
+ * CLIENT_VALIDATE_DEFAULT_PARAMETERS, which Node's driver never does (snowflake-connector-nodejs, issue 423).
+ */
 export function handleLogin({ users, sessions, engine }: Site, { query, body }: Call) {
   const { data } = login.parse(body);
   const user = authenticate(users, {
@@ -59,13 +63,15 @@ export function handleLogin({ users, sessions, engine }: Site, { query, body }: 
     password: data.PASSWORD,
     token: data.TOKEN,
   });
+  const asked = (name: string) => unquote(query.get(name) ?? "");
+  const role = asked("roleName");
+  if (role !== undefined && !ROLES.has(role)) throw noSuchLoginRole(role);
   const session = sessions.open(user);
   session.parameters.adopt(data.SESSION_PARAMETERS ?? {});
-  const asked = (name: string) => unquote(query.get(name) ?? "");
   session.database = asked("databaseName");
   session.schema = asked("schemaName") ?? (session.database === undefined ? undefined : "PUBLIC");
   session.warehouse = asked("warehouse");
-  session.role = asked("roleName") ?? session.role;
+  session.role = role ?? session.role;
   const { catalog } = engine.warehouse;
   if (session.database !== undefined && catalog.database(session.database) === undefined) session.database = undefined;
   if (session.database === undefined || catalog.schema(session.database, session.schema ?? "") === undefined)

@@ -42,6 +42,9 @@ async function render(execution: Execution, sql: string, columns: ResultColumn[]
       await writer.add(bytes);
     }
     return await writer.finish(columns);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
   } finally {
     await rm(file, { force: true });
   }

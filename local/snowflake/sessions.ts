@@ -18,6 +18,9 @@ export interface Transaction {
   tables: Set<number>;
 }
 
+/** Everybody is an ACCOUNTADMIN, who has what the other system-defined roles have; there is no CREATE ROLE. */
+export const ROLES = new Set(["ACCOUNTADMIN", "SECURITYADMIN", "USERADMIN", "SYSADMIN", "PUBLIC"]);
+
 export class Session implements Namespace {
   readonly id: string;
   readonly user: SnowflakeUser;

@@ -27,8 +27,21 @@ export const syntaxError = (what: string, place: { line: number; pos: number }) 
     place,
   );
 
-export const noSuchObject = (kind: string, name: string) =>
-  new SnowflakeError("002003", "42S02", compilation(`${kind} '${name}' does not exist or not authorized.`));
+/** SQLSTATE 42S02 is for tables and views; databases, schemas and integrations have 02000. */
+export const noSuchObject = (kind: "Database" | "Schema" | "Object" | "Integration", name: string) =>
+  new SnowflakeError(
+    "002003",
+    kind === "Object" ? "42S02" : "02000",
+    compilation(`${kind} '${name}' does not exist or not authorized.`),
+  );
+
+/** As Snowflake's guide "Time Series Forecasting with Zepl" quotes it. */
+export const noSuchLoginRole = (role: string) =>
+  new SnowflakeError(
+    "390189",
+    "08004",
+    `Role '${role}' specified in the connect string does not exist or not authorized. Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.`,
+  );
 
 export const cannotOperate = () =>
   new SnowflakeError("002043", "02000", compilation("Object does not exist, or operation cannot be performed."));
@@ -68,3 +81,11 @@ export const invalidValue = (value: string, property: string) =>
   new SnowflakeError("001008", "22023", compilation(`invalid value [${value}] for parameter '${property}'`));
 
 export const cancelled = () => new SnowflakeError("000604", "57014", "SQL execution canceled");
+
+/** How STATEMENT_TIMEOUT_IN_SECONDS ends a statement. */
+export const timedOut = (seconds: number) =>
+  new SnowflakeError(
+    "000630",
+    "57014",
+    `Statement reached its statement or warehouse timeout of ${seconds.toLocaleString("en-US")} second(s) and was canceled.`,
+  );

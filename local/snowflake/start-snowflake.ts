@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -32,7 +32,7 @@ export interface SnowflakeOptions {
   /** Folder of the data, which then outlives the process; only one server may use it at a time. */
   dir?: string;
   users: SnowflakeUser[];
-  /** Our Cloud Storage, and the bucket that COPY INTO may write into. */
+  /** Our Cloud Storage, the bucket that COPY INTO may write into, and the integration that lets it. */
   storage: StorageTarget;
   /** How long tokens are good for; one hour and four hours when left out, as Snowflake's. */
   sessionSeconds?: number;
@@ -62,7 +62,10 @@ const MONITORING_PATH = /^\/monitoring\/queries\/([\w-]+)$/;
 export async function startSnowflake(options: SnowflakeOptions): Promise<RunningSnowflake> {
   const { users, storage, log = () => undefined } = options;
   const warehouse = await Warehouse.open(options.dir);
-  const queries = new Queries();
+  const queries = new Queries(({ id, result }) => {
+    if (result !== undefined && result.chunks.length > 0)
+      rmSync(join(warehouse.scratch, id), { recursive: true, force: true });
+  });
   const engine: Engine = { warehouse, queries, storage, log };
   const sessions = new Sessions({
     sessionSeconds: options.sessionSeconds ?? 3600,

@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { ServiceAccount, StorageHmac } from "../keys.ts";
+import { lingerOnClose } from "../linger-on-close.ts";
 import { closeServer, LOOPBACK, listen } from "../listen.ts";
 import type { Log } from "../log.ts";
 import { addBatchRoute } from "./batch-route.ts";
@@ -64,6 +65,7 @@ export async function startStorage(options: StorageOptions): Promise<RunningStor
     const handled = handleRequest(deps, request, response).finally(() => running.delete(handled));
     running.add(handled);
   });
+  lingerOnClose(server);
   const close = async () => {
     await closeServer(server);
     await Promise.all(running);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** What is served at home, never to the world. */
-const PRIVATE_SUFFIXES = ["localhost", "local", "localdomain", "internal", "intranet", "lan", "home.arpa"];
+/** What is served at home, never to the world; corral.find_url_fault has the same. */
+export const PRIVATE_SUFFIXES = ["localhost", "local", "localdomain", "internal", "intranet", "lan", "home.arpa"];
 
 /** IPv4 ranges that are no public servers: https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. */
 const PRIVATE_IPV4: [network: string, bits: number][] = [

@@ -1,20 +1,18 @@
 import { z } from "zod";
+import { digits } from "./digits.ts";
+import { fileUrlOrEmpty } from "./file-url.ts";
+import { storableText as name } from "./storable.ts";
 
-/** Text that Postgres can store: no NUL, no halves of characters. */
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[^\0\p{Cs}]*$/u, "String should have no NUL and no half of a character");
-const name = (max: number) => text(max).min(1);
+const text = (max: number) => name(max, 0);
 /** Chosen by the agent; a UUID as a rule. */
 const agentId = name(128);
 const taskId = z.int();
+const MAX_ATTEMPT = 2_147_483_647;
 /** Which time the task was handed out, from 1; without it a call means the time that the agent was handed it last. */
-const attempt = z.int().min(1).max(2_147_483_647).nullish();
+const attempt = z.int().min(1).max(MAX_ATTEMPT).nullish();
 const requestId = name(128).nullish();
 const status = z.enum(["IDLE", "BUSY", "WORKING", "OFFLINE"]);
-const resultUrl = text(4096).nullish();
+const resultUrl = fileUrlOrEmpty.nullish();
 const rows = z.int().min(0).nullish();
 const MAX_TASKS = 256;
 /** The tasks that the agent is at. */
@@ -121,8 +119,8 @@ export const uploadUrlReply = z.object({
 
 export const uploadResultRequest = z.object({
   agent_id: agentId,
-  task_id: z.coerce.number().int(),
-  attempt: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
+  task_id: digits(0, Number.MAX_SAFE_INTEGER),
+  attempt: digits(1, MAX_ATTEMPT).optional(),
   file: z.instanceof(File).meta({ type: "string", format: "binary" }),
 });
 export const uploadResultReply = z.object({ url: z.url(), ...timing });

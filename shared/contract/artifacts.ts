@@ -2,18 +2,27 @@ import { z } from "zod";
 import { decodeBase64 } from "../base64.ts";
 import { anyCase } from "./any-case.ts";
 import { digits } from "./digits.ts";
+import { mediaType } from "./media-type.ts";
+import { orDefault } from "./or-default.ts";
 import { storableObject, storableText } from "./storable.ts";
 
 const type = anyCase(["data", "model", "report", "other"]);
 const format = anyCase(["json", "csv", "parquet", "pickle", "text", "binary"]);
-const tags = z.array(storableText(64)).max(32);
+/** Lists are searched by tags with commas between them. */
+const tag = storableText(64).refine((text) => !text.includes(",") && text === text.trim(), {
+  error: "A tag should have no comma, nor space around it",
+});
+const tags = z
+  .array(tag)
+  .max(32)
+  .transform((given) => [...new Set(given)]);
 const metadata = storableObject(16_384);
 const expiryDays = z.int().min(1).max(365);
 
 const artifactFields = {
   name: storableText(255),
-  type: type.default("other"),
-  format: format.default("binary"),
+  type: orDefault(type, "other"),
+  format: orDefault(format, "binary"),
   metadata: metadata.nullish(),
   tags: tags.nullish(),
   expiry_days: expiryDays.nullish().describe("How long it stays after it was last used; 10 unless given"),
@@ -34,11 +43,7 @@ export const createArtifactRequest = z.strictObject({ ...artifactFields, content
 export const openArtifactRequest = z.strictObject({
   ...artifactFields,
   size_bytes: z.int().min(0).nullish().describe("If it is given, exactly so many bytes are taken"),
-  content_type: z
-    .string()
-    .max(256)
-    .regex(/^[\x21-\x7e][\x20-\x7e]*$/, "Input should be a media type")
-    .nullish(),
+  content_type: mediaType.nullish(),
 });
 
 export const artifactReply = z.object({
@@ -97,6 +102,6 @@ export const updateArtifactRequest = z
     error: "Give what is to change",
   });
 
-export const extendArtifactRequest = z.strictObject({ expiry_days: expiryDays.default(10) });
+export const extendArtifactRequest = z.strictObject({ expiry_days: orDefault(expiryDays, 10) });
 
 export const deleteArtifactReply = z.object({ artifact_id: z.guid(), message: z.string() });

@@ -7,10 +7,11 @@ const field = (max: number) =>
     .min(1)
     .max(max)
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, "String should have no control characters");
+/** As long as Supabase Auth can store. */
 const email = z
   .string()
   .trim()
-  .pipe(field(320).regex(/^[^\s@]+@[^\s@]+$/, "Input should be an email address"));
+  .pipe(field(255).regex(/^[^\s@]+@[^\s@]+$/, "Input should be an email address"));
 
 export const registerRequest = z.object({
   email,

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { anyCase } from "./any-case.ts";
+import { orDefault } from "./or-default.ts";
 import { storableText } from "./storable.ts";
 
-const name = storableText(255);
+/** As long as Snowflake's names are in quotes. */
+const name = storableText(512);
 const schemaName = name.nullish().describe("Not needed where only one table that you may see has the name");
 
 export const listDataTablesQuery = z.object({
@@ -19,6 +21,7 @@ export const dataTable = z.object({
     z.object({
       name: z.string(),
       type: z.string().describe("DuckDB's name of it"),
+      source_type: z.string().nullable().describe("Snowflake's name of it; null where its values are masked"),
       masked: z.boolean().describe("Whether its values are shown as *** only"),
     }),
   ),
@@ -50,15 +53,17 @@ export type OutputFormat = z.infer<typeof outputFormat>;
 export const sampleRequest = z.strictObject({
   table_name: name,
   schema_name: schemaName,
-  sample_type: anyCase(["first", "random"]).default("random"),
-  sample_size: sampleSize.default(1000).describe("How many rows, from 1 on, or a fraction of all, below 1"),
-  output_format: outputFormat.default("json"),
+  sample_type: orDefault(anyCase(["first", "random"]), "random"),
+  sample_size: orDefault(sampleSize, 1000).describe("How many rows, from 1 on, or a fraction of all, below 1"),
+  output_format: orDefault(outputFormat, "json"),
   seed: z
     .int()
     .min(0)
     .max(2 ** 31 - 1)
     .nullish()
-    .describe("The same seed draws the same rows of the same version"),
+    .describe(
+      "The same seed draws the same rows of the same version, if sample_size and output_format are the same: JSON and CSV come from the rows that the sync has drawn, where these are enough, and Parquet from the whole table",
+    ),
 });
 
 /** A value as JSON has it: what a JSON number would round is a string. */
@@ -69,7 +74,9 @@ export const sampleReply = z.array(z.record(z.string(), z.unknown()));
 export const profileRequest = z.strictObject({
   table_name: name,
   schema_name: schemaName,
-  force_refresh: z.boolean().default(false).describe("Computes it anew instead of taking what the sync has computed"),
+  force_refresh: orDefault(z.boolean(), false).describe(
+    "Computes it anew instead of taking what the sync has computed",
+  ),
   sample_size: sampleSize
     .nullish()
     .describe(
@@ -83,18 +90,26 @@ export const columnProfile = z.object({
   type: z.string(),
   source_type: z.string().nullish().describe("Snowflake's name of it"),
   null_count: z.int(),
-  null_share: z.number(),
-  distinct_count: z.int().nullable(),
+  null_share: z.number().describe("Between 0 and 1"),
+  distinct_count: z.int().nullable().describe("HyperLogLog's estimate, unless it is exact"),
   distinct_is_exact: z.boolean().nullable(),
-  min: cell,
+  min: cell.describe(
+    "Of numbers, dates, times, texts (of their first 256 characters) and booleans; NaN and infinities do not count",
+  ),
   max: cell,
-  mean: cell,
+  mean: cell.describe("Of numbers; null where they are too large for doubles to square"),
   std: cell,
-  q25: cell,
+  q25: cell.describe("Of numbers, dates and times: a t-digest's estimate"),
   q50: cell,
   q75: cell,
-  top_values: z.array(z.object({ value: cell, count: z.int() })).nullable(),
-  histogram: z.array(z.object({ from: cell, to: cell, count: z.int() })).nullable(),
+  top_values: z
+    .array(z.object({ value: cell, count: z.int() }))
+    .nullable()
+    .describe("Up to ten of the most frequent; the counts are exact, but of very many values a sample tells which"),
+  histogram: z
+    .array(z.object({ from: cell, to: cell, count: z.int() }))
+    .nullable()
+    .describe("Of numbers, dates and times: up to 20 bins of equal width, from ≤ value < to; in the last one ≤ to"),
 });
 export type ColumnProfile = z.infer<typeof columnProfile>;
 

@@ -1,20 +1,32 @@
 import { z } from "zod";
 import { outputFormat } from "./data.ts";
-import { storableArray, storableObject, storableText } from "./storable.ts";
+import { orDefault } from "./or-default.ts";
+import { type StorableJson, storableArray, storableObject, storableText } from "./storable.ts";
 
 const MAX_SQL = 200_000;
 const MAX_PARAMETERS = 200_000;
 
-/** What is bound to `?` and `$1`, or by name to `$name`; never spliced into the text. */
-const parameters = z.union([storableArray(MAX_PARAMETERS), storableObject(MAX_PARAMETERS)]);
+/** No type of DuckDB has integers from here on: such a number can but be meant as a DOUBLE. */
+const MAX_INTEGER = 2 ** 128;
+const ROUNDED =
+  "Input should have no integers beyond ±(2^53 - 1), which JSON numbers do not hold exactly, and no numbers beyond " +
+  "doubles: send them as texts, and cast these in the query where need be (?::HUGEINT, ?::DOUBLE)";
+
+/**
+ * What is bound to `?` and `$1`, or by name to `$name`; never spliced into the text. Reading JSON has rounded an
+ * integer of more than 53 bits by then, so all that it may have been are refused, `1e20` for one, which looks the same.
+ */
+const parameters = z
+  .union([storableArray(MAX_PARAMETERS), storableObject(MAX_PARAMETERS)])
+  .refine(isAsWritten, { error: ROUNDED });
 
 const MAX_LIMIT = 2 ** 53 - 1;
 const limit = z.int().min(1).max(MAX_LIMIT).optional();
 
 export const submitQueryRequest = z.strictObject({
   query: storableText(MAX_SQL).describe("One SELECT statement, in DuckDB's SQL"),
-  output_format: outputFormat.default("json"),
-  parameters: parameters.nullish().describe("An array for ? and $1, an object for $name"),
+  output_format: orDefault(outputFormat, "json"),
+  parameters: parameters.nullish().describe("An array for ? and $1, an object for $name; large integers as texts"),
   limits: z
     .strictObject({ seconds: limit, memory_mb: limit, rows: limit, bytes: limit })
     .nullish()
@@ -71,3 +83,13 @@ export const cancelQueryReply = z.object({ query_id: z.guid(), job_id: z.guid(),
 export const waitHeaders = z.object({
   prefer: z.string().max(256).optional().describe("wait=N waits so many seconds for the query to finish, 140 at most"),
 });
+
+/** Whether no number in it is another than was sent. */
+function isAsWritten(value: StorableJson): boolean {
+  if (typeof value === "number") return Number.isFinite(value) && !isRounded(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(isAsWritten);
+}
+
+function isRounded(value: number): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < MAX_INTEGER;
+}

@@ -6,6 +6,8 @@ const UNSTORABLE = "String should have no NUL and no half of a character";
 /** Parsers follow values into each other only so far. */
 const MAX_DEPTH = 32;
 const UNSTORABLE_JSON = `Input should be nested ${MAX_DEPTH} deep at most, its strings without NUL and halves of characters`;
+const NO_OBJECT = "Input should be an object";
+const NO_ARRAY = "Input should be an array";
 
 export type StorableJson = string | number | boolean | null | StorableJson[] | { [key: string]: StorableJson };
 
@@ -16,7 +18,7 @@ export const storableText = (max: number, min = 1) => z.string().min(min).max(ma
 export const storableObject = (max: number) =>
   z
     .custom<{ [key: string]: StorableJson }>((value) => isObject(value) && isStorable(value), {
-      error: UNSTORABLE_JSON,
+      error: ({ input }) => (isObject(input) ? UNSTORABLE_JSON : NO_OBJECT),
     })
     .refine((value) => JSON.stringify(value).length <= max, { error: `Input should have at most ${max} characters` })
     .meta({ type: "object", additionalProperties: true });
@@ -24,7 +26,9 @@ export const storableObject = (max: number) =>
 /** The same for an array. */
 export const storableArray = (max: number) =>
   z
-    .custom<StorableJson[]>((value) => Array.isArray(value) && isStorable(value), { error: UNSTORABLE_JSON })
+    .custom<StorableJson[]>((value) => Array.isArray(value) && isStorable(value), {
+      error: ({ input }) => (Array.isArray(input) ? UNSTORABLE_JSON : NO_ARRAY),
+    })
     .refine((value) => JSON.stringify(value).length <= max, { error: `Input should have at most ${max} characters` })
     .meta({ type: "array", items: {} });
 

@@ -22,7 +22,9 @@ export const createTokenRequest = z
     swarm: storableText(64).nullish().describe("Made unless there is one; `default` unless named"),
     agent: storableText(128).nullish().describe("Whom an agent's token is for; made up unless given"),
     name: storableText(255).nullish().describe("For people"),
-    expires_at: moment.nullish(),
+    expires_at: moment
+      .refine((at) => Date.parse(at) > Date.now(), { error: "Input should be in the future" })
+      .nullish(),
     expiry_days: z.int().min(1).max(MAX_EXPIRY_DAYS).nullish(),
     limits: limits.nullish(),
   })

@@ -1,6 +1,8 @@
+import { toError } from "../errors.ts";
 import { answer, onlyRow } from "./answers.ts";
 import type { Db } from "./connect-db.ts";
 import type { Database } from "./database.types.ts";
+import type { NullableRow } from "./nullable-row.ts";
 import { type SureRow, sureRow } from "./sure-row.ts";
 
 const SURE = [
@@ -37,8 +39,11 @@ export interface TableName {
   table: string;
 }
 
-/** A table that a call may see; the record tells that the call was about it. */
+/** A table that a call may see; the record tells that the call was about it, refused or not. */
 export async function getDataTable(db: Db, call: number, { schema, table }: TableName): Promise<DataTableRow> {
-  const row = await onlyRow(db.rpc("get_data_table", { p_call: call, p_schema: schema ?? undefined, p_table: table }));
-  return sureRow(row, SURE);
+  const row: NullableRow<"get_data_table", "sight"> = await onlyRow(
+    db.rpc("get_data_table", { p_call: call, p_schema: schema ?? undefined, p_table: table }),
+  );
+  if (row.refusal !== null) throw toError({ code: row.refusal, message: row.message ?? "" });
+  return sureRow(row.sight, SURE);
 }

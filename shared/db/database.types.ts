@@ -494,6 +494,7 @@ export type Database = {
           title: string;
           total_rows: number | null;
           total_tasks: number | null;
+          wishes_hash: string | null;
           cancel_job: Database["corral"]["Enums"]["control_job_outcome"] | null;
           count_tasks: Database["corral"]["CompositeTypes"]["task_counts"] | null;
           retry_failed_tasks: number | null;
@@ -533,6 +534,7 @@ export type Database = {
           title: string;
           total_rows?: number | null;
           total_tasks?: number | null;
+          wishes_hash?: string | null;
         };
         Update: {
           aggregate?: Database["corral"]["Enums"]["aggregate_mode"];
@@ -568,6 +570,7 @@ export type Database = {
           title?: string;
           total_rows?: number | null;
           total_tasks?: number | null;
+          wishes_hash?: string | null;
         };
         Relationships: [
           {
@@ -1116,15 +1119,18 @@ export type Database = {
       source_schemas: {
         Row: {
           listed_at: string;
+          looked_for: string;
           schema_name: string;
         };
         ComputedFields: never;
         Insert: {
           listed_at: string;
+          looked_for: string;
           schema_name: string;
         };
         Update: {
           listed_at?: string;
+          looked_for?: string;
           schema_name?: string;
         };
         Relationships: [];
@@ -1644,6 +1650,18 @@ export type Database = {
       };
     };
     Functions: {
+      add_job: {
+        Args: {
+          p_open: boolean;
+          p_spec: Database["corral"]["CompositeTypes"]["job_spec"];
+          p_swarm: number;
+          p_wishes: Json;
+        };
+        Returns: {
+          job_id: number;
+          outcome: Database["corral"]["Enums"]["create_job_outcome"];
+        }[];
+      };
       add_sync: {
         Args: {
           p_spec: Json;
@@ -1714,6 +1732,7 @@ export type Database = {
         Returns: string;
       };
       backoff: { Args: { p_failures: number }; Returns: string };
+      bare_name: { Args: { p_name: string }; Returns: string };
       begin_training: { Args: { p_job: number }; Returns: undefined };
       call_query_runners: { Args: Record<PropertyKey, never>; Returns: undefined };
       caller: {
@@ -1864,6 +1883,7 @@ export type Database = {
       };
       find_stopped_tasks: { Args: { p_agent: string; p_tasks: Json }; Returns: number[] };
       find_swarm: { Args: { p_token: string }; Returns: number };
+      find_swarm_by_name: { Args: { p_admin: boolean; p_name: string; p_user: string }; Returns: number };
       find_table: {
         Args: { p_schema: string; p_swarm?: number; p_table: string };
         Returns: {
@@ -1913,6 +1933,8 @@ export type Database = {
         };
       };
       find_training_fault: { Args: { p_training: Json }; Returns: string };
+      find_url_fault: { Args: { p_url: string }; Returns: string };
+      find_wish_fault: { Args: { p_field: string; p_wish: Json }; Returns: string };
       fold_queue: {
         Args: {
           p_queue: Omit<
@@ -1985,6 +2007,7 @@ export type Database = {
         Returns: Database["corral"]["CompositeTypes"]["completion"][];
       };
       kaggle_secret_name: { Args: { p_project: string }; Returns: string };
+      kind_key: { Args: { p_gpu_model: string; p_tags: string[] }; Returns: string };
       lease_end: {
         Args: {
           p_agent: Omit<
@@ -2016,7 +2039,7 @@ export type Database = {
       list_task_failures: { Args: { p_job: number }; Returns: Json };
       live_sync: { Args: { p_table: number }; Returns: number };
       lock_artifact: {
-        Args: { p_artifact: string; p_call: number };
+        Args: { p_artifact: string; p_call: number; p_more?: Json };
         Returns: {
           agent: string | null;
           crc32c: string | null;
@@ -2114,6 +2137,7 @@ export type Database = {
           title: string;
           total_rows: number | null;
           total_tasks: number | null;
+          wishes_hash: string | null;
         };
         SetofOptions: {
           from: "*";
@@ -2145,15 +2169,18 @@ export type Database = {
         };
       };
       look_at_source: {
-        Args: { p_run: number; p_schema: string; p_since: string };
+        Args: { p_at: string; p_run: number; p_schema: string; p_table: string };
         Returns: {
           error_code: string;
           error_message: string;
           run_id: number;
+          schema_name: string;
           state: Database["corral"]["Enums"]["source_state"];
+          table_name: string;
         }[];
       };
-      may_read_object: { Args: { p_open: boolean; p_owner: string; p_url: string }; Returns: boolean };
+      may_read_url: { Args: { p_open: boolean; p_owner: string; p_url: string }; Returns: boolean };
+      may_read_urls: { Args: { p_open: boolean; p_owner: string; p_urls: string[] }; Returns: boolean };
       may_speak: {
         Args: {
           p_agent: Omit<
@@ -2166,6 +2193,7 @@ export type Database = {
         Returns: boolean;
       };
       mend_queue: { Args: Record<PropertyKey, never>; Returns: undefined };
+      name_fit: { Args: { p_name: string; p_written: string }; Returns: number };
       normalize_tags: { Args: { p_tags: string[] }; Returns: string[] };
       note_empty: {
         Args: {
@@ -2178,6 +2206,7 @@ export type Database = {
         Returns: undefined;
       };
       note_refusals: { Args: Record<PropertyKey, never>; Returns: undefined };
+      note_refused_table: { Args: { p_call: number; p_schema: string; p_table: string }; Returns: undefined };
       note_returns: { Args: { p_job: number }; Returns: undefined };
       note_seen: {
         Args: { p_now: string; p_seekers: Database["corral"]["CompositeTypes"]["seeker"][] };
@@ -2220,6 +2249,7 @@ export type Database = {
         Args: { p_hidden: string[]; p_masked: string[]; p_swarm: string; p_table: number };
         Returns: number;
       };
+      read_ram_gb: { Args: { p_ram: Json }; Returns: number };
       read_secret: { Args: { p_name: string }; Returns: string };
       read_seekers: {
         Args: { p_calls: Json; p_now: string };
@@ -2271,9 +2301,17 @@ export type Database = {
         };
         Returns: string;
       };
+      refuse_maker: {
+        Args: { p_admin: boolean; p_spec: Database["corral"]["CompositeTypes"]["job_spec"]; p_user: string };
+        Returns: string;
+      };
       refuse_project: {
         Args: { p_admin: boolean; p_open: boolean; p_project: string; p_user: string };
         Returns: Database["corral"]["Enums"]["refusal"];
+      };
+      require_source: {
+        Args: { p_found_schema: string; p_found_table: string; p_schema: string; p_table: string };
+        Returns: undefined;
       };
       resolve_capability: { Args: { p_gpu_model: string; p_ram_gb: number; p_tags: string[] }; Returns: number };
       resolve_requirement: { Args: { p_gpu_model: string; p_ram_gb: number; p_tags: string[] }; Returns: number };
@@ -2339,7 +2377,6 @@ export type Database = {
         };
         Returns: Json;
       };
-      snowflake_name: { Args: { p_name: string }; Returns: string };
       spend_call: { Args: { p_holder: string; p_per_minute: number }; Returns: number };
       start_scheduled_sync: { Args: { p_table: number }; Returns: undefined };
       stop_sync: { Args: { p_sync: number }; Returns: undefined };
@@ -2374,6 +2411,28 @@ export type Database = {
         SetofOptions: {
           from: "corral.audit";
           to: "table_sight";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      tables_named: {
+        Args: { p_schema: string; p_table: string };
+        Returns: {
+          created_at: string;
+          description: string | null;
+          id: number;
+          is_active: boolean;
+          removed_at: string | null;
+          schedule: string | null;
+          schedule_spec: Json | null;
+          schema_name: string;
+          snapshot_id: number | null;
+          table_name: string;
+          tags: string[];
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "tables";
           isOneToOne: false;
           isSetofReturn: true;
         };
@@ -2427,6 +2486,7 @@ export type Database = {
         | "task_not_assigned"
         | "stale_attempt"
         | "job_cancelled"
+        | "result_not_yours"
         | "agent_not_found"
         | "unauthorized";
       control_job_outcome: "done" | "unchanged" | "job_not_found" | "unauthorized" | "job_over";
@@ -2438,9 +2498,11 @@ export type Database = {
         | "swarm_not_found"
         | "project_not_found"
         | "dataset_missing"
-        | "url_not_yours";
+        | "url_not_yours"
+        | "idempotency_conflict";
       dataset_status_outcome: "found" | "project_not_found" | "unauthorized";
       deregister_outcome: "deregistered" | "agent_not_found" | "unauthorized";
+      download_job_outcome: "found" | "job_not_found" | "job_not_yours" | "unauthorized";
       fail_query_outcome: "failed" | "stale";
       failure_outcome: "retrying" | "failed" | "stale";
       finish_outcome: "finished" | "stale";
@@ -2523,6 +2585,27 @@ export type Database = {
         outcome: Database["corral"]["Enums"]["completion_outcome"] | null;
         job_id: number | null;
         is_drained: boolean | null;
+      };
+      job_spec: {
+        user_id: string | null;
+        title: string | null;
+        swarm: string | null;
+        project_id: string | null;
+        data_url: string | null;
+        data_file: string | null;
+        code_url: string | null;
+        requirements_url: string | null;
+        chunks: number | null;
+        rows_per_chunk: number | null;
+        task_timeout_seconds: number | null;
+        max_attempts: number | null;
+        priority: number | null;
+        ram_gb: number | null;
+        gpu_model: string | null;
+        tags: string[] | null;
+        aggregate: Database["corral"]["Enums"]["aggregate_mode"] | null;
+        idempotency_key: string | null;
+        draft: boolean | null;
       };
       seeker: {
         call: number | null;
@@ -2942,6 +3025,16 @@ export type Database = {
           tasks_returned: number;
         }[];
       };
+      download_job: {
+        Args: { p_admin?: boolean; p_job: number; p_user?: string };
+        Returns: {
+          final_result_url: string;
+          outcome: Database["corral"]["Enums"]["download_job_outcome"];
+          owner_id: string;
+          status: Database["corral"]["Enums"]["job_status"];
+          title: string;
+        }[];
+      };
       extend_artifact: {
         Args: { p_artifact: string; p_call: number; p_days: number };
         Returns: Database["corral"]["Views"]["artifacts_shown"]["Row"][];
@@ -3037,13 +3130,11 @@ export type Database = {
       };
       get_data_table: {
         Args: { p_call: number; p_schema?: string; p_table: string };
-        Returns: Database["corral"]["CompositeTypes"]["table_sight"][];
-        SetofOptions: {
-          from: "*";
-          to: "table_sight";
-          isOneToOne: false;
-          isSetofReturn: true;
-        };
+        Returns: {
+          message: string;
+          refusal: string;
+          sight: Database["corral"]["CompositeTypes"]["table_sight"];
+        }[];
       };
       get_dataset_run: {
         Args: { p_run: number };
@@ -3327,7 +3418,7 @@ export type Database = {
       note_call: { Args: { p_call: number; p_details: Json }; Returns: undefined };
       note_public_call: { Args: { p_call: number; p_details: Json }; Returns: undefined };
       publish_catalog: {
-        Args: { p_attempt: number; p_run: number; p_tables: Json };
+        Args: { p_attempt: number; p_run: number; p_schemas: Json };
         Returns: Database["corral"]["Enums"]["publish_outcome"];
       };
       publish_dataset: {
@@ -3516,14 +3607,14 @@ export type Database = {
         }[];
       };
       start_sync: {
-        Args: { p_call: number; p_schema: string; p_spec: Json; p_table: string };
-        Returns: Database["corral"]["Views"]["syncs_shown"]["Row"][];
-        SetofOptions: {
-          from: "*";
-          to: "syncs_shown";
-          isOneToOne: false;
-          isSetofReturn: true;
-        };
+        Args: { p_call: number; p_run?: number; p_schema: string; p_spec: Json; p_table: string };
+        Returns: {
+          error_code: string;
+          error_message: string;
+          run_id: number;
+          state: Database["corral"]["Enums"]["source_state"];
+          sync: Database["corral"]["Views"]["syncs_shown"]["Row"];
+        }[];
       };
       submit_job: {
         Args: {
@@ -3538,11 +3629,13 @@ export type Database = {
       };
       submit_query: {
         Args: { p_call: number; p_query: Json };
-        Returns: {
-          created_at: string;
-          query_id: string;
-          status: Database["corral"]["Enums"]["work_state"];
-        }[];
+        Returns: Database["corral"]["Views"]["queries_shown"]["Row"][];
+        SetofOptions: {
+          from: "*";
+          to: "queries_shown";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       unregister_table: {
         Args: { p_call: number; p_schema: string; p_table: string };
@@ -3694,6 +3787,7 @@ export const Constants = {
         "task_not_assigned",
         "stale_attempt",
         "job_cancelled",
+        "result_not_yours",
         "agent_not_found",
         "unauthorized",
       ],
@@ -3707,9 +3801,11 @@ export const Constants = {
         "project_not_found",
         "dataset_missing",
         "url_not_yours",
+        "idempotency_conflict",
       ],
       dataset_status_outcome: ["found", "project_not_found", "unauthorized"],
       deregister_outcome: ["deregistered", "agent_not_found", "unauthorized"],
+      download_job_outcome: ["found", "job_not_found", "job_not_yours", "unauthorized"],
       fail_query_outcome: ["failed", "stale"],
       failure_outcome: ["retrying", "failed", "stale"],
       finish_outcome: ["finished", "stale"],

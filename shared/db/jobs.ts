@@ -129,6 +129,17 @@ export async function getJob(db: Db, id: number, caller: Caller): Promise<FoundJ
   return outcome === "found" ? { outcome, job } : { outcome };
 }
 
+export type JobResult = Pick<JobRow, "title" | "status" | "owner_id" | "final_result_url">;
+export type DownloadedJob =
+  | { outcome: "found"; job: JobResult }
+  | { outcome: Exclude<Enums["download_job_outcome"], "found"> };
+
+/** Where a job's result is; others than its owner learn that the job exists. */
+export async function downloadJob(db: Db, id: number, caller: Caller): Promise<DownloadedJob> {
+  const { outcome, ...job } = await onlyRow(db.rpc("download_job", { p_job: id, ...callerArgs(caller) }));
+  return outcome === "found" ? { outcome, job } : { outcome };
+}
+
 export type ListedJob = NullableRow<"list_jobs", "id" | "title" | "status" | "created_at">;
 
 /** An owner's newest jobs, newest first; none where they are not for the caller to see. */

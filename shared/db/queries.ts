@@ -13,12 +13,11 @@ export interface QuerySpec {
   limits: { [Limit in "seconds" | "memory_mb" | "rows" | "bytes"]?: number | undefined } | null;
 }
 
-/** Puts a query in line for a runner, and starts one unless there is one. */
-export async function submitQuery(db: Db, call: number, spec: QuerySpec): Promise<{ queryId: string }> {
+/** Puts a query in line for a runner, and starts one unless there is one; resolves to it as it waits there. */
+export async function submitQuery(db: Db, call: number, spec: QuerySpec): Promise<QueryRow> {
   const { sql, parameters, outputFormat, limits } = spec;
   const p_query = { sql, parameters, output_format: outputFormat, limits };
-  const { query_id: queryId } = await onlyRow(db.rpc("submit_query", { p_call: call, p_query }));
-  return { queryId };
+  return onlyRow(db.rpc("submit_query", { p_call: call, p_query }));
 }
 
 /** A query of the caller's own swarm, as it stands. */

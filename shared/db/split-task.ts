@@ -4,6 +4,9 @@ import type { Database } from "./database.types.ts";
 
 type Enums = Database["corral"]["Enums"];
 
+/** Into how many chunks; or how many rows are in each at most. */
+export type SplitWish = { chunks: number; rowsPerChunk: null } | { chunks: null; rowsPerChunk: number };
+
 export type SplitTask =
   | {
       outcome: "ready";
@@ -12,9 +15,7 @@ export type SplitTask =
       dataUrl: string;
       /** The file in an archive; null leaves the choice to the job. */
       dataFile: string | null;
-      /** How many chunks; or how many rows in each. Neither need be given. */
-      chunks: number | null;
-      rowsPerChunk: number | null;
+      wish: SplitWish;
     }
   | { outcome: "stale" };
 
@@ -23,7 +24,9 @@ export async function getSplitTask(db: Db, run: number, attempt: number): Promis
   const row = await onlyRow(db.rpc("get_split_task", { p_run: run, p_attempt: attempt }));
   if (row.outcome !== "ready") return { outcome: row.outcome };
   const { outcome, job_id, data_url, data_file, chunks, rows_per_chunk } = row;
-  return { outcome, jobId: job_id, dataUrl: data_url, dataFile: data_file, chunks, rowsPerChunk: rows_per_chunk };
+  const wish =
+    rows_per_chunk === null ? { chunks, rowsPerChunk: null } : { chunks: null, rowsPerChunk: rows_per_chunk };
+  return { outcome, jobId: job_id, dataUrl: data_url, dataFile: data_file, wish };
 }
 
 /** A chunk that a task is about. */

@@ -2,6 +2,7 @@ import { answer, onlyRow } from "./answers.ts";
 import type { Db } from "./connect-db.ts";
 import type { Database, Json } from "./database.types.ts";
 import type { NullableRow } from "./nullable-row.ts";
+import { type Source, toSource } from "./tables.ts";
 
 type Enums = Database["corral"]["Enums"];
 
@@ -33,14 +34,24 @@ export type SyncRow = NullableRow<
   "sync_id" | "table_name" | "schema_name" | "strategy" | "status" | "created_at"
 >;
 
-/** Starts a sync of a registered table; one at a time. */
+/** Starts a sync of a table, one at a time; one that nobody registered is registered once Snowflake is known to have it. */
 export async function startSync(
   db: Db,
   call: number,
   { schema, table }: QualifiedTable,
   spec: SyncSpec,
-): Promise<SyncRow> {
-  return onlyRow(db.rpc("start_sync", { p_call: call, p_schema: schema, p_table: table, p_spec: { ...spec } }));
+  run: number | null,
+): Promise<Source & { sync: SyncRow | null }> {
+  const row: NullableRow<"start_sync", "state"> = await onlyRow(
+    db.rpc("start_sync", {
+      p_call: call,
+      p_schema: schema,
+      p_table: table,
+      p_spec: { ...spec },
+      p_run: run ?? undefined,
+    }),
+  );
+  return { ...toSource(row), sync: row.sync };
 }
 
 /** A sync, and how far it is. */

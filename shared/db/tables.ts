@@ -14,7 +14,8 @@ export interface Source {
   errorMessage: string | null;
 }
 
-const toSource = (row: {
+/** How a call about Snowflake stands, of the row that answers it. */
+export const toSource = (row: {
   state: Source["state"];
   run_id: number | null;
   error_code: string | null;

@@ -51,7 +51,9 @@ function toTask(row: TaskColumns): AssignedTask | null {
   };
 }
 
-export type Completion = NamedTask & { result_url: string | null; rows: number | null };
+/** A task's result as it is kept: its URL, or that this lies where none of the task's go, which is refused. */
+export type NamedResult = { result_url: string | null; is_misplaced: boolean };
+export type Completion = NamedTask & NamedResult & { rows: number | null };
 export type CompletionCall = Speaker & Completion;
 /** `settle`: the job may be over, and `settleJob` should be called with it. */
 export type CompletedTask = { outcome: Enums["completion_outcome"]; jobId: number | null; settle: boolean } & Timing;

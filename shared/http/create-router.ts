@@ -2,7 +2,7 @@ import type { OpenAPIHono, RouteConfig, RouteHandler } from "@hono/zod-openapi";
 import { type Context, Hono, type MiddlewareHandler, type ValidationTargets } from "hono";
 import { validator } from "hono/validator";
 import { z } from "zod";
-import { errorReply, toFieldFaults } from "../contract/validation.ts";
+import { errorReply, type FieldFault, toFieldFaults } from "../contract/validation.ts";
 import type { AppEnv, CallerEnv } from "./app-env.ts";
 import { InvalidRequest } from "./respond-error.ts";
 
@@ -93,9 +93,17 @@ const isSchema = (schema: unknown): schema is z.ZodType => schema instanceof z.Z
 function validate(target: Target, schema: z.ZodType): MiddlewareHandler {
   return validator(target, (received: unknown) => {
     const parsed = schema.safeParse(received);
-    if (!parsed.success) throw new InvalidRequest(toFieldFaults(parsed.error, received, PARTS[target]));
-    return parsed.data;
+    if (parsed.success) return parsed.data;
+    const faults = toFieldFaults(parsed.error, received, PARTS[target]);
+    throw new InvalidRequest(target === "json" ? faults : faults.map((fault) => tellRepeated(fault, received)));
   });
+}
+
+/** Forms and queries have no lists: what comes as one was given more than once. */
+function tellRepeated(fault: FieldFault, received: unknown): FieldFault {
+  const [, field = ""] = fault.loc;
+  const isRepeated = typeof received === "object" && received !== null && Array.isArray(Reflect.get(received, field));
+  return isRepeated ? { ...fault, msg: "Field given more than once", type: "repeated" } : fault;
 }
 
 /** Refuses a body of another type than the one declared; without a type there is none, where there need not be one. */

@@ -1,7 +1,6 @@
 import type { Hono, MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { CorralError } from "../errors.ts";
 import type { AppEnv } from "./app-env.ts";
+import { limitBody } from "./limit-body.ts";
 import { openCors } from "./open-cors.ts";
 import { requestId } from "./request-id.ts";
 import { respondError, respondMethodNotAllowed, respondNotFound } from "./respond-error.ts";
@@ -29,27 +28,10 @@ export function prepareApp<Env extends AppEnv>(
   app.use(openCors);
   for (const middleware of first) app.use(middleware);
   const limit = limitBody(MAX_BODY_BYTES);
-  const limits = new Map(uploads.map((upload) => [upload.path, uploadLimit(upload)]));
+  const limits = new Map(uploads.map(({ path, maxBytes, tooLarge }) => [path, limitBody(maxBytes, tooLarge)]));
   app.use((c, next) => (limits.get(c.req.path) ?? limit)(c, next));
   app.onError(respondError);
   app.notFound(respondNotFound);
-}
-
-function uploadLimit({ maxBytes, tooLarge }: Upload) {
-  const refuse = () => {
-    throw new CorralError("body_too_large", tooLarge);
-  };
-  return limitBody(maxBytes, refuse);
-}
-
-/** Hono's limit asks for the body, which makes a stream of it; a length that says that it is small is believed as is. */
-function limitBody(maxSize: number, onError?: () => never): MiddlewareHandler {
-  const limit = bodyLimit({ maxSize, ...(onError && { onError }) });
-  return (c, next) => {
-    const length = c.req.header("content-length");
-    const isKnown = length !== undefined && c.req.header("transfer-encoding") === undefined;
-    return isKnown && Number.parseInt(length, 10) <= maxSize ? next() : limit(c, next);
-  };
 }
 
 /** Answers 405 where a path is known and its method is not; call it when all routes are there. */

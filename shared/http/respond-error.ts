@@ -26,15 +26,15 @@ export function respondError<Env extends AppEnv>(error: Error, c: Context<Env>):
   return refuse(c, isForeseen ? error : new CorralError("internal_error", "Internal Server Error"));
 }
 
-/** Hono's own refusals: a body that is no JSON is one that does not fit, as FastAPI sees it. */
+/** Hono's own refusals: a body that cannot be read is one that does not fit, as FastAPI sees it. */
 function respondHttpException<Env extends AppEnv>(error: HTTPException, c: Context<Env>): Response {
   const misfit = (msg: string, type: string) =>
     refuse(c, new CorralError("invalid_request"), { detail: [{ loc: ["body"], msg, type }] });
   switch (error.status) {
     case 400:
+      if (error.message.startsWith("Malformed FormData"))
+        return misfit("The form cannot be read: its parts are not as its content type announces them", "form_invalid");
       return misfit("JSON decode error", "json_invalid");
-    case 413:
-      return refuse(c, new CorralError("body_too_large"));
     case 415:
       return misfit("Input should be JSON", "dict_type");
     default:

@@ -1,24 +1,29 @@
 -- What jobs need and what agents have, as two small catalogues that are matched when either grows: a claim compares
 -- numbers and reads no list of tags.
 
+-- What tells two kinds apart, beside the memory: names and tags together may be longer than an index takes.
+create function corral.kind_key(p_gpu_model text, p_tags text[]) returns bytea
+language sql immutable set search_path = ''
+as $$ select sha256(convert_to(jsonb_build_array(p_gpu_model, p_tags)::text, 'UTF8')) $$;
+
 create table corral.requirements (
   id int generated always as identity primary key,
   ram_gb int not null,
   gpu_model text,
-  tags text[] not null,
-  unique nulls not distinct (ram_gb, gpu_model, tags)
+  tags text[] not null
 );
 alter table corral.requirements enable row level security;
+create unique index requirements_kind_idx on corral.requirements (ram_gb, corral.kind_key(gpu_model, tags));
 
 create table corral.capabilities (
   id int generated always as identity primary key,
   ram_gb int not null,
   gpu_model text,
   tags text[] not null,
-  satisfies int[] not null,
-  unique nulls not distinct (ram_gb, gpu_model, tags)
+  satisfies int[] not null
 );
 alter table corral.capabilities enable row level security;
+create unique index capabilities_kind_idx on corral.capabilities (ram_gb, corral.kind_key(gpu_model, tags));
 comment on column corral.capabilities.satisfies is 'The ids of all requirements that agents of this kind meet.';
 
 -- Whether what an agent has meets what a job needs. A GPU is asked for by a part of its name, or by "any".
@@ -53,7 +58,8 @@ begin
   v_wanted.gpu_model := nullif(lower(trim(p_gpu_model)), '');
   v_wanted.tags := corral.normalize_tags(p_tags);
   select id into v_wanted.id from corral.requirements
-   where (ram_gb, tags) = (v_wanted.ram_gb, v_wanted.tags) and gpu_model is not distinct from v_wanted.gpu_model;
+   where ram_gb = v_wanted.ram_gb
+     and corral.kind_key(gpu_model, tags) = corral.kind_key(v_wanted.gpu_model, v_wanted.tags);
   if not found then
     -- Both catalogues grow under one lock, or a newcomer in one could miss a newcomer in the other.
     lock table corral.requirements in share row exclusive mode;
@@ -85,7 +91,8 @@ begin
   end if;
   v_given.tags := corral.normalize_tags(p_tags);
   select id into v_given.id from corral.capabilities
-   where (ram_gb, tags) = (v_given.ram_gb, v_given.tags) and gpu_model is not distinct from v_given.gpu_model;
+   where ram_gb = v_given.ram_gb
+     and corral.kind_key(gpu_model, tags) = corral.kind_key(v_given.gpu_model, v_given.tags);
   if not found then
     lock table corral.requirements in share row exclusive mode;
     insert into corral.capabilities (ram_gb, gpu_model, tags, satisfies)
@@ -102,5 +109,5 @@ end
 $$;
 
 revoke execute on function
-  corral.satisfies, corral.normalize_tags, corral.resolve_requirement, corral.resolve_capability
+  corral.kind_key, corral.satisfies, corral.normalize_tags, corral.resolve_requirement, corral.resolve_capability
   from public;

@@ -28,6 +28,7 @@ create table corral.jobs (
   requirement_id int not null references corral.requirements,
   aggregate corral.aggregate_mode not null default 'none',
   idempotency_key text,
+  wishes_hash bytea,
   total_tasks int,
   total_rows bigint,
   completed_tasks int not null default 0,
@@ -39,10 +40,12 @@ create table corral.jobs (
   created_at timestamptz not null default corral.now(),
   published_at timestamptz,
   finished_at timestamptz,
+  check (num_nonnulls(chunks, rows_per_chunk) = 1),
   check ((finished_at is not null) = (status in ('COMPLETED', 'FAILED', 'CANCELLED')))
 );
 alter table corral.jobs enable row level security;
-create unique index jobs_idempotency_idx on corral.jobs (owner_id, idempotency_key) nulls not distinct
+-- Whoever names an owner without a token takes none of that owner's own keys.
+create unique index jobs_idempotency_idx on corral.jobs (owner_id, is_open, idempotency_key) nulls not distinct
   where idempotency_key is not null;
 create index jobs_owner_idx on corral.jobs (owner_id, id desc);
 create index jobs_swarm_id_idx on corral.jobs (swarm_id);
@@ -51,6 +54,8 @@ create index jobs_unfinished_idx on corral.jobs (id) where finished_at is null;
 create index jobs_finished_idx on corral.jobs (finished_at) where finished_at is not null;
 comment on column corral.jobs.completed_tasks is 'Final once the job is closed, or, where it was cancelled, its tasks put away; until then as of the last sweep.';
 comment on column corral.jobs.is_draft is 'Its files are still being uploaded.';
+comment on column corral.jobs.code_url is 'gs:// in our bucket, and only so are its objects named and ever signed; else the web address that agents fetch. So with data_url and requirements_url.';
+comment on column corral.jobs.wishes_hash is 'Of what its maker wished: an idempotency key stands for that.';
 
 create table corral.tasks (
   id bigint primary key,
@@ -76,7 +81,7 @@ create index tasks_claims_idx on corral.tasks (agent_id, claimed_at desc) where 
 comment on column corral.tasks.attempt is 'Counts claims; only the newest may write.';
 comment on column corral.tasks.failures is 'Counts failed attempts against the job''s max_attempts; one that was given back is none.';
 comment on column corral.tasks.chunk is 'The URL of the part of the data that the task is about; gs:// in our bucket.';
-comment on column corral.tasks.reasons is 'Why its newest attempts failed: [{attempt, reason, at}].';
+comment on column corral.tasks.reasons is 'Why its newest attempts failed: [{attempt, reason, at, agent}].';
 
 -- Where the tasks of closed jobs wait for the end of their retention, out of the way of those that are under way.
 create table corral.finished_tasks (like corral.tasks including comments, primary key (id));

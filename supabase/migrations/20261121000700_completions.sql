@@ -2,8 +2,8 @@
 -- newest changes nothing, however late or often it comes.
 
 create type corral.completion_outcome as enum (
-  'completed', 'task_not_found', 'task_not_assigned', 'stale_attempt', 'job_cancelled', 'agent_not_found',
-  'unauthorized'
+  'completed', 'task_not_found', 'task_not_assigned', 'stale_attempt', 'job_cancelled', 'result_not_yours',
+  'agent_not_found', 'unauthorized'
 );
 
 -- A task wherever it is: under way, or put away with its job; null when there is none.
@@ -49,7 +49,8 @@ create type corral.completion as (
   is_drained boolean
 );
 
--- Judges calls that say tasks are done, by what there is at this moment. Every look-up goes by a key, one call at a
+-- Judges calls that say tasks are done, by what there is at this moment: first who may speak, then whose the task is,
+-- and last the result, which is_misplaced says lies in the bucket where none of the task's go. Every look-up goes by a key, one call at a
 -- time: offset 0 keeps Postgres from starting at the other end while a table is small, and staying there.
 create function corral.judge_completions(p_calls jsonb, p_open boolean) returns corral.completion[]
 language plpgsql set search_path = ''
@@ -59,12 +60,18 @@ begin
     select (
         c.call, c.agent, c.task, (t.task).attempt, c.result_url, c.rows,
         case
-          when (a.agent).id is null then 'agent_not_found'
+          -- Where anybody may enrol, whoever has not is a stranger like others; elsewhere he learns nothing of tasks.
+          when (a.agent).id is null then case
+            when not p_open then 'agent_not_found'
+            when (t.task).id is null then 'task_not_found'
+            else 'task_not_assigned'
+          end
           when not corral.may_speak(a.agent, c.token, p_open) then 'unauthorized'
           when (t.task).agent_id = c.agent and (c.attempt is null or c.attempt = (t.task).attempt)
             and ((t.task).state = 'COMPLETED' or (t.task).state = 'RUNNING' and j.status = 'RUNNING')
           -- As nearly always: it can be done, or was done by this very call.
           then case
+            when c.is_misplaced then 'result_not_yours'
             when (t.task).state = 'RUNNING' then null
             -- A repeated call is known by its result. One that names no attempt may have ended this one with another.
             when c.attempt is null or c.result_url is not distinct from (t.task).result_url then 'completed'
@@ -75,7 +82,8 @@ begin
         j.id, not q.has_tickets
       )::corral.completion
       from jsonb_to_recordset(p_calls) as c (
-             call int, agent text, token text, task bigint, attempt int, result_url text, rows bigint)
+             call int, agent text, token text, task bigint, attempt int, result_url text, rows bigint,
+             is_misplaced boolean)
       left join lateral (select x as agent from corral.agents x where x.id = c.agent offset 0) a on true
       left join lateral (select x as task from corral.tasks x where x.id = c.task offset 0) h on true
       left join lateral (
@@ -165,7 +173,7 @@ declare
   v_open boolean;
 begin
   -- One that comes alone is nearly always in order, and all that it takes is then one statement.
-  if jsonb_array_length(p_calls) = 1 then
+  if jsonb_array_length(p_calls) = 1 and p_calls #> '{0,is_misplaced}' is distinct from 'true' then
     if v_token is null then
       select r.open_enrollment into v_open from corral.reception r;
     end if;

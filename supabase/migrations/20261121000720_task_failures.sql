@@ -18,7 +18,8 @@ declare
   v_failures int := p_task.failures + p_counts::int;
   v_job bigint := corral.job_of(p_task.id);
   v_reasons jsonb := coalesce(p_task.reasons, '[]') || case
-    when p_counts then jsonb_build_object('attempt', p_task.attempt, 'reason', left(p_reason, 2000), 'at', corral.now())
+    when p_counts then jsonb_build_object(
+      'attempt', p_task.attempt, 'reason', left(p_reason, 2000), 'at', corral.now(), 'agent', p_task.agent_id)
     else '[]'
   end;
 begin
@@ -69,7 +70,8 @@ as $$
     from corral.reception r left join corral.agents a on a.id = p_agent
 $$;
 
--- Ends an attempt that failed, or gives it back. The report that a task failed for good has the same answer again.
+-- Ends an attempt that failed, or gives it back. The report of a failure has the same answer again: by the attempt where
+-- that was the last, else by attempt and reason.
 create function public.fail_task(
   p_agent text, p_task bigint, p_reason text, p_token text default null, p_attempt int default null,
   p_retryable boolean default true, p_give_back boolean default false
@@ -100,6 +102,11 @@ begin
     outcome := case
       when v_refusal = 'stale_attempt' and coalesce(p_attempt, v_task.attempt) = v_task.attempt and v_task.state = 'FAILED'
         and v_task.agent_id = p_agent then 'failed'
+      when v_refusal = 'stale_attempt' and not p_give_back and exists (
+             select from jsonb_array_elements(v_task.reasons) r
+              where r ->> 'agent' = p_agent and (r -> 'attempt')::int = p_attempt
+                and r ->> 'reason' = left(p_reason, 2000))
+      then 'retrying'
       else v_refusal
     end;
     return next;

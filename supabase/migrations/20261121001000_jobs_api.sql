@@ -1,14 +1,9 @@
--- What owners ask: to create, see, steer and list jobs. Every call names its caller: a user's id, or null for one
+-- What owners ask: to see, steer and list jobs. Every call names its caller: a user's id, or null for one
 -- without a token, and whether he is an admin. Callers without a token see what such callers made.
 
-create type corral.create_job_outcome as enum (
-  'created', 'existing', 'unauthorized', 'user_not_found', 'swarm_not_found', 'project_not_found', 'dataset_missing',
-  'url_not_yours'
-);
-create type corral.submit_job_outcome as enum ('submitted', 'job_not_found', 'unauthorized', 'url_not_yours');
 create type corral.job_lookup_outcome as enum ('found', 'job_not_found', 'unauthorized');
+create type corral.download_job_outcome as enum ('found', 'job_not_found', 'job_not_yours', 'unauthorized');
 create type corral.control_job_outcome as enum ('done', 'unchanged', 'job_not_found', 'unauthorized', 'job_over');
-create type corral.open_upload_outcome as enum ('allowed', 'unauthorized');
 create type corral.job_action as enum ('cancel', 'pause', 'resume', 'retry_failed');
 
 -- Why a caller may not reach a job, as an outcome; null where he may. To others a job does not exist.
@@ -24,139 +19,8 @@ as $$
     from corral.settings s
 $$;
 
--- Whether an owner may have an object of the bucket read for him: an archive that one of his projects got, a file of
--- one of his jobs, or one that he uploaded. What is no gs:// URL is nobody's business here.
-create function corral.may_read_object(p_url text, p_owner uuid, p_open boolean) returns boolean
-language sql stable set search_path = ''
-as $$
-  select p_url is null or p_url not like 'gs://%'
-    or coalesce(p_url ~ ('^gs://[^/]+/uploads/' || case when p_open then 'open' else p_owner::text end || '/'), false)
-    or exists (
-      select from public.datasets d join public.projects p on p.id = d.project_id
-       where d.gcs_url = p_url and (p.user_id = p_owner or (p_open and p.user_id is null)))
-    or exists (
-      select from corral.jobs j
-       where j.id = (regexp_match(p_url, '^gs://[^/]+/jobs/(\d{1,9})/'))[1]::bigint
-         and j.is_open = p_open and j.owner_id is not distinct from p_owner)
-$$;
-
--- The folder of the bucket that a caller may put files for his jobs into, without a slash at its end.
-create function public.find_upload_folder(p_user uuid default null, p_admin boolean default false)
-returns table (outcome corral.open_upload_outcome, folder text)
-language sql stable security definer set search_path = ''
-as $$
-  select case when p_admin or p_user is not null or s.open_enrollment then 'allowed' else 'unauthorized' end
-           ::corral.open_upload_outcome,
-         'uploads/' || coalesce(p_user::text, case when p_admin then 'admin' else 'open' end)
-    from corral.settings s
-$$;
-
--- Adds a job, and the run that splits its data unless it is a draft; the same idempotency key again gives the same job.
--- A user's jobs are his own; admins and callers without a token say whose they are, or nobody's.
-create function public.create_job(p_spec jsonb, p_user uuid default null, p_admin boolean default false)
-returns table (outcome corral.create_job_outcome, job_id bigint)
-language plpgsql security definer set search_path = ''
-as $$
-declare
-  v_spec record;
-  v_open boolean := p_user is null and not p_admin;
-  v_owner uuid;
-  v_swarm bigint;
-  v_data_url text;
-begin
-  select * into v_spec from jsonb_to_record(p_spec) as s (
-    user_id uuid, title text, swarm text, project_id uuid, data_url text, data_file text, code_url text,
-    requirements_url text, chunks int, rows_per_chunk bigint, task_timeout_seconds int, max_attempts int,
-    priority int, ram_gb numeric, gpu_model text, tags text[], aggregate corral.aggregate_mode,
-    idempotency_key text, draft boolean);
-  v_owner := case when p_user is not null and not p_admin then p_user else v_spec.user_id end;
-  v_data_url := v_spec.data_url;
-  select id into v_swarm from corral.swarms
-   where name = coalesce(v_spec.swarm, 'default') and (owner_id is null or p_admin or owner_id = p_user);
-  outcome := case
-    when v_open and not (select open_enrollment from corral.settings) then 'unauthorized'
-    when v_owner is not null and (
-           not exists (select from public.users where id = v_owner) or v_owner <> coalesce(v_spec.user_id, v_owner))
-    then 'user_not_found'
-    when v_swarm is null then 'swarm_not_found'
-    -- Whoever has no token has no project of somebody's either: its data would show up in a job that all can see.
-    when v_open and exists (select from public.projects where id = v_spec.project_id and user_id is not null)
-      then 'project_not_found'
-    when v_spec.project_id is not null
-      then corral.refuse_project(v_spec.project_id, p_user, p_admin, true)::text
-  end;
-  if outcome is null and v_spec.project_id is not null then
-    v_data_url := (select gcs_url from corral.find_dataset(v_spec.project_id));
-    v_owner := coalesce(v_owner, (select user_id from public.projects where id = v_spec.project_id));
-    outcome := case when v_data_url is null then 'dataset_missing' end;
-  elsif outcome is null and not p_admin and not corral.may_read_object(v_data_url, v_owner, v_open) then
-    outcome := 'url_not_yours';
-  end if;
-  if outcome is null and not p_admin and not (
-       corral.may_read_object(v_spec.code_url, v_owner, v_open)
-       and corral.may_read_object(v_spec.requirements_url, v_owner, v_open)) then
-    outcome := 'url_not_yours';
-  end if;
-  if outcome is not null then
-    return next;
-    return;
-  end if;
-
-  insert into corral.jobs (
-    owner_id, is_open, swarm_id, project_id, title, is_draft, data_url, data_file, code_url, requirements_url, chunks,
-    rows_per_chunk, task_timeout_seconds, max_attempts, priority, requirement_id, aggregate, idempotency_key)
-  values (
-    v_owner, v_open, v_swarm, v_spec.project_id, v_spec.title, coalesce(v_spec.draft, false), v_data_url,
-    v_spec.data_file, v_spec.code_url, v_spec.requirements_url, v_spec.chunks, v_spec.rows_per_chunk,
-    coalesce(v_spec.task_timeout_seconds, 3600), coalesce(v_spec.max_attempts, 3), coalesce(v_spec.priority, 0),
-    corral.resolve_requirement(v_spec.ram_gb, v_spec.gpu_model, v_spec.tags),
-    coalesce(v_spec.aggregate, 'none'), v_spec.idempotency_key)
-  on conflict do nothing
-  returning id into job_id;
-  if job_id is null then
-    outcome := 'existing';
-    select id into job_id from corral.jobs
-     where owner_id is not distinct from v_owner and idempotency_key = v_spec.idempotency_key;
-  else
-    outcome := 'created';
-    if not coalesce(v_spec.draft, false) then
-      perform corral.enqueue_run('split', job_id::text);
-    end if;
-  end if;
-  return next;
-end
-$$;
-
--- Ends a draft: its files are in the bucket, and its data can be split.
-create function public.submit_job(
-  p_job bigint, p_data_url text, p_code_url text default null, p_requirements_url text default null,
-  p_user uuid default null, p_admin boolean default false
-) returns corral.submit_job_outcome
-language plpgsql security definer set search_path = ''
-as $$
-declare
-  v_job corral.jobs := corral.lock_job(p_job, true);
-  v_refusal text := corral.refuse_job(v_job, p_user, p_admin);
-begin
-  if v_refusal is not null then
-    return v_refusal;
-  end if;
-  if not (corral.may_read_object(p_data_url, v_job.owner_id, v_job.is_open)
-          and corral.may_read_object(p_code_url, v_job.owner_id, v_job.is_open)
-          and corral.may_read_object(p_requirements_url, v_job.owner_id, v_job.is_open)) then
-    return 'url_not_yours';
-  end if;
-  if v_job.is_draft and v_job.status = 'PROCESSING' then
-    update corral.jobs
-       set is_draft = false, data_url = p_data_url, code_url = p_code_url, requirements_url = p_requirements_url
-     where id = p_job;
-    perform corral.enqueue_run('split', p_job::text);
-  end if;
-  return 'submitted';
-end
-$$;
-
--- The newest reasons for which tasks of a job failed, newest first: [{task_id, attempt, reason, at}].
+-- The newest reasons for which tasks of a job failed, newest first: [{task_id, attempt, reason, at}]. Whose the attempts
+-- were is not told: an agent's id may be all that it shows.
 create function corral.list_task_failures(p_job bigint) returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -167,7 +31,7 @@ as $$
   )
   select coalesce(jsonb_agg(f.failure order by f.failure ->> 'at' desc), '[]')
     from (
-      select jsonb_build_object('task_id', t.id) || r.reason as failure
+      select jsonb_build_object('task_id', t.id) || (r.reason - 'agent') as failure
         from troubled join corral.tasks t on t.id = troubled.task_id
        cross join lateral jsonb_array_elements(t.reasons) as r (reason)
        order by r.reason ->> 'at' desc
@@ -230,6 +94,29 @@ begin
         from corral.runs r
        where r.kind in ('split', 'aggregate') and r.subject = p_job::text order by r.id desc limit 1);
     failures := corral.list_task_failures(p_job);
+  end if;
+  return next;
+end
+$$;
+
+-- Where a job's result is. Unlike elsewhere, others learn here that the job exists.
+create function public.download_job(p_job bigint, p_user uuid default null, p_admin boolean default false)
+returns table (
+  outcome corral.download_job_outcome, title text, status corral.job_status, owner_id uuid, final_result_url text
+)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_job corral.jobs := (select j from corral.jobs j where j.id = p_job);
+begin
+  outcome := coalesce(corral.refuse_job(v_job, p_user, p_admin), 'found');
+  if outcome = 'job_not_found' and v_job.id is not null then
+    outcome := 'job_not_yours';
+  elsif outcome = 'found' then
+    title := v_job.title;
+    status := v_job.status;
+    owner_id := v_job.owner_id;
+    final_result_url := v_job.final_result_url;
   end if;
   return next;
 end
@@ -369,10 +256,7 @@ end
 $$;
 
 revoke execute on function
-  corral.refuse_job, corral.may_read_object, corral.list_task_failures, corral.cancel_job, corral.pause_job,
-  corral.retry_failed_tasks, public.find_upload_folder, public.create_job, public.submit_job, public.get_job, public.list_jobs,
-  public.control_job
+  corral.refuse_job, corral.list_task_failures, corral.cancel_job, corral.pause_job, corral.retry_failed_tasks,
+  public.get_job, public.download_job, public.list_jobs, public.control_job
   from public, anon, authenticated;
-grant execute on function
-  public.find_upload_folder, public.create_job, public.submit_job, public.get_job, public.list_jobs, public.control_job
-  to service_role;
+grant execute on function public.get_job, public.download_job, public.list_jobs, public.control_job to service_role;

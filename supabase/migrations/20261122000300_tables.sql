@@ -56,36 +56,43 @@ create table corral.grants (
 alter table corral.grants enable row level security;
 create index grants_swarm_id_idx on corral.grants (swarm_id);
 
--- What Snowflake was last seen to have, schema by schema.
-create table corral.source_schemas (
-  schema_name text primary key,
-  listed_at timestamptz not null
-);
-alter table corral.source_schemas enable row level security;
-create table corral.source_tables (
-  schema_name text not null references corral.source_schemas on delete cascade,
-  table_name text not null,
-  row_count bigint,
-  size_bytes bigint,
-  last_modified timestamptz,
-  primary key (schema_name, table_name)
-);
-alter table corral.source_tables enable row level security;
-
-alter table corral.settings
-  add column catalog_seconds int not null default 60 check (catalog_seconds >= 0);
-comment on column corral.settings.catalog_seconds is 'How long a list of Snowflake''s tables counts as fresh.';
-
--- A name as Snowflake reads it: in quotes it stands as it is, without them small letters count as capitals. One that has
--- capitals already is taken as Snowflake wrote it.
-create function corral.snowflake_name(p_name text) returns text
+-- What a name in quotes stands for; any other is as it is.
+create function corral.bare_name(p_name text) returns text
 language sql immutable set search_path = ''
 as $$
   select case
     when p_name ~ '^".+"$' then replace(substr(p_name, 2, length(p_name) - 2), '""', '"')
-    when p_name = lower(p_name) then upper(p_name)
     else p_name
   end
+$$;
+
+-- How well a name fits what somebody wrote, the lower the better: it is the same, stands there in quotes, is that in
+-- capitals, or is that in another case. Null where it does not fit; what is in quotes fits as it stands only.
+create function corral.name_fit(p_written text, p_name text) returns int
+language sql immutable set search_path = ''
+as $$
+  select case
+    when p_name = p_written then 0
+    when p_name = corral.bare_name(p_written) then 1
+    when p_name = upper(p_written) then 2
+    when lower(p_name) = lower(p_written) then 3
+  end
+$$;
+
+-- The registered tables that a name fits, in the given schema or in any.
+create function corral.tables_named(p_schema text, p_table text) returns setof corral.tables
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_schema text := corral.bare_name(p_schema);
+  v_table text := corral.bare_name(p_table);
+begin
+  return query
+    select t.* from corral.tables t
+     where t.is_active
+       and (lower(t.table_name) = lower(p_table) or t.table_name = v_table)
+       and (p_schema is null or lower(t.schema_name) = lower(p_schema) or t.schema_name = v_schema);
+end
 $$;
 
 -- The one registered table of a name, in the given schema or in any: exactly so, or else ignoring case; of those granted
@@ -95,16 +102,19 @@ language plpgsql stable set search_path = ''
 as $$
 declare
   v_found corral.tables[] := array(
-    select t from corral.tables t
-     where t.is_active and lower(t.table_name) = lower(p_table)
-       and (p_schema is null or lower(t.schema_name) = lower(p_schema))
-       and (p_swarm is null or exists (select from corral.grants g where g.table_id = t.id and g.swarm_id = p_swarm))
-     order by (t.table_name = p_table and t.schema_name = coalesce(p_schema, t.schema_name)) desc, t.id);
+    select t from corral.tables_named(p_schema, p_table) t,
+           lateral (
+             select corral.name_fit(p_schema, t.schema_name), corral.name_fit(p_table, t.table_name)
+           ) as f (of_schema, of_table)
+     where p_swarm is null or exists (select from corral.grants g where g.table_id = t.id and g.swarm_id = p_swarm)
+     order by f.of_schema < 2 and f.of_table < 2 desc, f.of_schema + f.of_table, t.id);
   v_best corral.tables := v_found[1];
+  v_is_exact boolean :=
+    corral.name_fit(p_schema, v_best.schema_name) < 2 and corral.name_fit(p_table, v_best.table_name) < 2;
 begin
   if v_best.id is null then
     raise exception using errcode = 'ZC111', message = format('Table %s not found', concat_ws('.', p_schema, p_table));
-  elsif cardinality(v_found) > 1 and (v_best.table_name, v_best.schema_name) is distinct from (p_table, p_schema) then
+  elsif cardinality(v_found) > 1 and v_is_exact is not true then
     raise exception using errcode = 'ZC112', message = format(
       'Several tables have the name %s: %s. Write it as they are.', p_table,
       (select string_agg(format('%s.%s', f.schema_name, f.table_name), ', ') from unnest(v_found) f));
@@ -122,65 +132,6 @@ declare
 begin
   perform from corral.tables where id = v_table.id for no key update;
   return corral.find_table(p_schema, p_table);
-end
-$$;
-
--- A schema's tables in Snowflake, as the answers of browse_source and register_table stand on.
-create type corral.source_state as enum ('fresh', 'waiting', 'failed');
-
--- Whether the list of a schema is newer than p_since; if not, the run that makes it so, started unless one is live, or
--- how the run that the caller waited for has failed.
-create function corral.look_at_source(p_schema text, p_since timestamptz, p_run bigint)
-returns table (state corral.source_state, run_id bigint, error_code text, error_message text)
-language plpgsql set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_failed corral.runs := (select r from corral.runs r where r.id = p_run and r.state in ('failed', 'cancelled'));
-begin
-  state := case
-    when exists (select from corral.source_schemas where schema_name = p_schema and listed_at >= p_since) then 'fresh'
-    when v_failed.id is not null then 'failed'
-    else 'waiting'
-  end;
-  if state = 'failed' then
-    run_id := v_failed.id;
-    error_code := v_failed.error_code;
-    error_message := v_failed.error_message;
-  elsif state = 'waiting' then
-    -- One that is just ending is found here; enqueueing would wait for its end, and start another.
-    run_id := coalesce(
-      corral.find_live_run('snowflake-catalog', p_schema), corral.enqueue_run('snowflake-catalog', p_schema),
-      corral.find_live_run('snowflake-catalog', p_schema));
-  end if;
-  return next;
-end
-$$;
-
--- The tables that Snowflake has in a schema, seen within the last minute. While a container looks, the caller asks
--- again and names the run that it waits for.
-create function public.browse_source(p_call bigint, p_schema text, p_run bigint default null)
-returns table (
-  state corral.source_state, run_id bigint, error_code text, error_message text, tables jsonb
-)
-language plpgsql security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_schema text := corral.snowflake_name(p_schema);
-  v_freshness interval := make_interval(secs => (select catalog_seconds from corral.settings));
-begin
-  -- What was listed after the call came in is fresh however long the container took.
-  select l.* into state, run_id, error_code, error_message
-    from corral.look_at_source(v_schema, (corral.admin(p_call)).at - v_freshness, p_run) l;
-  if state = 'fresh' then
-    tables := coalesce((
-      select jsonb_agg(jsonb_build_object(
-               'table_name', t.table_name, 'row_count', t.row_count, 'size_bytes', t.size_bytes,
-               'last_modified', t.last_modified) order by t.table_name)
-        from corral.source_tables t where t.schema_name = v_schema), '[]');
-  end if;
-  return next;
 end
 $$;
 
@@ -212,68 +163,16 @@ declare
 begin
   if v_columns is not null and cardinality(v_unknown) > 0 then
     raise exception using errcode = 'ZC115', message = format('The table has no column %s', array_to_string(v_unknown, ', '));
+  elsif jsonb_array_length(v_columns) > 0
+    and corral.visible_columns(v_columns, corral.with_companions(p_hidden, v_columns), '{}') = '[]' then
+    raise exception using errcode = 'ZC115', message =
+      'The grant would hide all columns of the table. Leave one of them, or do not grant the table.';
   end if;
   insert into corral.grants as g (table_id, swarm_id, hidden_columns, masked_columns)
   values (p_table, v_swarm, coalesce(p_hidden, '{}'), coalesce(p_masked, '{}'))
   on conflict (table_id, swarm_id) do update
     set hidden_columns = coalesce(p_hidden, g.hidden_columns), masked_columns = coalesce(p_masked, g.masked_columns);
   return v_swarm;
-end
-$$;
-
--- Registers a table that Snowflake has, anew or again. p_options: {grant, swarm, hidden_columns, masked_columns,
--- description, tags}; with grant true the swarm ("default" unless named) may see it. The caller waits as for
--- browse_source: a table that an older list does not show is looked for again.
-create function public.register_table(
-  p_call bigint, p_schema text, p_table text, p_options jsonb default '{}', p_run bigint default null
-)
-returns table (
-  state corral.source_state, run_id bigint, error_code text, error_message text,
-  table_id bigint, table_name text, schema_name text, status text
-)
-language plpgsql security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_called_at timestamptz := (corral.admin(p_call)).at;
-  v_schema text := corral.snowflake_name(p_schema);
-  v_freshness interval := make_interval(secs => (select catalog_seconds from corral.settings));
-  v_name text;
-begin
-  select l.* into state, run_id, error_code, error_message
-    from corral.look_at_source(v_schema, v_called_at - v_freshness, p_run) l;
-  if state = 'fresh' then
-    select t.table_name into v_name from corral.source_tables t
-     where t.schema_name = v_schema and lower(t.table_name) = lower(p_table)
-     order by t.table_name = p_table desc, t.table_name = upper(p_table) desc limit 1;
-    if v_name is null then
-      select l.* into state, run_id, error_code, error_message
-        from corral.look_at_source(v_schema, v_called_at, p_run) l;
-    end if;
-  end if;
-  if state <> 'fresh' then
-    return next;
-    return;
-  elsif v_name is null then
-    raise exception using errcode = 'ZC114', message = format('Table %s.%s not found in Snowflake', v_schema, p_table);
-  end if;
-  insert into corral.tables as t (schema_name, table_name, description, tags)
-  values (
-    v_schema, v_name, p_options ->> 'description',
-    array(select jsonb_array_elements_text(coalesce(nullif(p_options -> 'tags', 'null'), '[]'))))
-  on conflict (schema_name, table_name) do update
-    set is_active = true, removed_at = null,
-        description = coalesce(excluded.description, t.description),
-        tags = case when p_options ? 'tags' then excluded.tags else t.tags end
-  returning t.id, t.table_name, t.schema_name, 'active' into table_id, table_name, schema_name, status;
-  if (p_options ->> 'grant')::boolean then
-    perform corral.put_grant(
-      table_id, coalesce(p_options ->> 'swarm', 'default'),
-      corral.text_list(p_options -> 'hidden_columns'), corral.text_list(p_options -> 'masked_columns'));
-  end if;
-  perform public.note_call(p_call, jsonb_build_object(
-    'tables', jsonb_build_array(jsonb_build_object('table', schema_name || '.' || table_name)), 'options', p_options));
-  return next;
 end
 $$;
 
@@ -370,11 +269,8 @@ end
 $$;
 
 revoke execute on function
-  corral.snowflake_name, corral.text_list, corral.unknown_columns, corral.find_table, corral.lock_table, corral.look_at_source, corral.put_grant, corral.note_table,
-  public.browse_source, public.register_table, public.update_table, public.grant_table, public.revoke_grant,
-  public.list_grants
+  corral.bare_name, corral.name_fit, corral.tables_named, corral.find_table, corral.lock_table, corral.text_list,
+  corral.unknown_columns, corral.put_grant, corral.note_table, public.update_table, public.grant_table,
+  public.revoke_grant, public.list_grants
   from public, anon, authenticated;
-grant execute on function
-  public.browse_source, public.register_table, public.update_table, public.grant_table, public.revoke_grant,
-  public.list_grants
-  to service_role;
+grant execute on function public.update_table, public.grant_table, public.revoke_grant, public.list_grants to service_role;

@@ -74,21 +74,46 @@ create function corral.live_sync(p_table bigint) returns bigint
 language sql stable set search_path = ''
 as $$ select id from corral.syncs where table_id = p_table and state in ('pending', 'running') $$;
 
--- Starts a sync of a table, unless one is live.
-create function public.start_sync(p_call bigint, p_schema text, p_table text, p_spec jsonb)
-returns setof corral.syncs_shown
+-- Starts a sync of a table, unless one is live. A table that Snowflake has and nobody registered is registered first; for
+-- that the caller waits as for browse_source. One that was taken off the list stays so until it is registered again.
+create function public.start_sync(p_call bigint, p_schema text, p_table text, p_spec jsonb, p_run bigint default null)
+returns table (
+  state corral.source_state, run_id bigint, error_code text, error_message text, sync corral.syncs_shown
+)
 language plpgsql security definer set search_path = ''
 as $$
+#variable_conflict use_column
 declare
-  v_table corral.tables;
+  v_call corral.audit := corral.admin(p_call);
   v_fault text := corral.fault_of_sync(p_spec);
+  v_table corral.tables;
+  v_schema text := p_schema;
+  v_name text := p_table;
+  v_is_new boolean;
   v_sync bigint;
 begin
-  perform corral.admin(p_call);
   if v_fault is not null then
     raise exception using errcode = 'ZC124', message = v_fault;
   end if;
-  v_table := corral.lock_table(p_schema, p_table);
+  v_is_new := not exists (select from corral.tables_named(p_schema, p_table));
+  state := 'fresh';
+  if v_is_new then
+    select l.* into state, run_id, error_code, error_message, v_schema, v_name
+      from corral.look_at_source(v_call.at, p_schema, p_table, p_run) l;
+    if state = 'fresh' and v_name is null or error_code = 'table_not_in_source' then
+      raise exception using errcode = 'ZC111', message = format('Table %s.%s not found', p_schema, p_table);
+    elsif state <> 'fresh' then
+      return next;
+      return;
+    end if;
+    insert into corral.tables (schema_name, table_name) values (v_schema, v_name)
+    on conflict (schema_name, table_name) do nothing;
+    if exists (select from corral.tables where schema_name = v_schema and table_name = v_name and not is_active) then
+      raise exception using errcode = 'ZC111', message = format(
+        'Table %s.%s was taken off the list. Register it again to sync it.', v_schema, v_name);
+    end if;
+  end if;
+  v_table := corral.lock_table(v_schema, v_name);
   v_sync := corral.live_sync(v_table.id);
   if v_sync is not null then
     raise exception using errcode = 'ZC122', message = format(
@@ -96,8 +121,11 @@ begin
       v_sync);
   end if;
   v_sync := corral.add_sync(v_table, p_spec);
-  perform corral.note_table(p_call, v_table, jsonb_build_object('sync_id', v_sync, 'spec', p_spec));
-  return query select * from corral.syncs_shown where sync_id = v_sync;
+  perform corral.note_table(
+    p_call, v_table, jsonb_build_object('sync_id', v_sync, 'spec', p_spec)
+      || case when v_is_new then '{"registered": true}' else '{}' end::jsonb);
+  select s.* into sync from corral.syncs_shown s where s.sync_id = v_sync;
+  return next;
 end
 $$;
 

@@ -12,7 +12,7 @@ as $$
     from (select convert_to(p_text, 'UTF8')) as t (b), generate_series(0, length(b) - 1) i
 $$;
 
--- What a look at a schema needs to know.
+-- Which name a look at Snowflake is for: it is in capitals, and stands for all schemas that have it in any case.
 create function public.get_catalog_task(p_run bigint, p_attempt int)
 returns table (outcome corral.job_task_outcome, schema_name text)
 language sql stable security definer set search_path = ''
@@ -23,8 +23,9 @@ as $$
       on r.id = p_run and r.attempt = p_attempt and r.state = 'running' and r.kind = 'snowflake-catalog'
 $$;
 
--- Replaces what is known of a schema's tables, [{table_name, row_count, size_bytes, last_modified}], and ends the run.
-create function public.publish_catalog(p_run bigint, p_attempt int, p_tables jsonb) returns corral.publish_outcome
+-- Replaces what is known of the schemas of a name, [{schema_name, tables: [{table_name, row_count, size_bytes,
+-- last_modified}]}], and ends the run.
+create function public.publish_catalog(p_run bigint, p_attempt int, p_schemas jsonb) returns corral.publish_outcome
 language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -35,13 +36,16 @@ begin
   elsif v_run.state is distinct from 'running' or v_run.kind <> 'snowflake-catalog' then
     return 'stale';
   end if;
-  insert into corral.source_schemas (schema_name, listed_at) values (v_run.subject, corral.now())
-  on conflict (schema_name) do update set listed_at = excluded.listed_at;
-  delete from corral.source_tables where schema_name = v_run.subject;
+  delete from corral.source_schemas c
+   where c.looked_for = v_run.subject
+      or c.schema_name in (select s.schema_name from jsonb_to_recordset(p_schemas) as s (schema_name text));
+  insert into corral.source_schemas (schema_name, looked_for, listed_at)
+  select s.schema_name, v_run.subject, corral.now() from jsonb_to_recordset(p_schemas) as s (schema_name text);
   insert into corral.source_tables (schema_name, table_name, row_count, size_bytes, last_modified)
-  select v_run.subject, t.table_name, t.row_count, t.size_bytes, t.last_modified
-    from jsonb_to_recordset(p_tables) as t (
-      table_name text, row_count bigint, size_bytes bigint, last_modified timestamptz);
+  select s.schema_name, t.table_name, t.row_count, t.size_bytes, t.last_modified
+    from jsonb_to_recordset(p_schemas) as s (schema_name text, tables jsonb),
+         jsonb_to_recordset(s.tables) as t (
+           table_name text, row_count bigint, size_bytes bigint, last_modified timestamptz);
   perform corral.succeed_run(p_run);
   return 'published';
 end

@@ -30,14 +30,15 @@ as $$
     array(select distinct lower(m) from unnest(p_masked) m order by 1))::text) end
 $$;
 
--- Of a snapshot's columns, those that a grant does not hide; a masked one is text.
+-- Of a snapshot's columns, those that a grant does not hide; a masked one is text, and of what it was nothing is told.
 create function corral.visible_columns(p_columns jsonb, p_hidden text[], p_masked text[]) returns jsonb
 language sql immutable set search_path = ''
 as $$
   select coalesce(jsonb_agg(jsonb_build_object(
-           'name', c.name, 'type', case when m.masked then 'VARCHAR' else c.type end, 'masked', m.masked) order by place), '[]')
+           'name', c.name, 'type', case when m.masked then 'VARCHAR' else c.type end,
+           'source_type', case when not m.masked then c.source_type end, 'masked', m.masked) order by place), '[]')
     from jsonb_array_elements(p_columns) with ordinality e (o, place),
-         lateral (select o ->> 'name', o ->> 'type') as c (name, type),
+         lateral (select o ->> 'name', o ->> 'type', o ->> 'source_type') as c (name, type, source_type),
          lateral (select exists (select from unnest(p_masked) n where lower(n) = lower(c.name))) as m (masked)
    where not exists (select from unnest(p_hidden) n where lower(n) = lower(c.name))
 $$;
@@ -95,26 +96,52 @@ begin
 end
 $$;
 
--- The one table of a name that a caller may see, in the given schema or in any, ignoring case where that is enough.
-create function public.get_data_table(p_call bigint, p_table text, p_schema text default null) returns setof corral.table_sight
+-- Puts on record which table a call asked for and is not shown: as it was written, and which ones that may mean.
+create function corral.note_refused_table(p_call bigint, p_schema text, p_table text) returns void
+language sql set search_path = ''
+as $$
+  insert into corral.audit (call_id, event, details)
+  select p_call, 'detail', jsonb_build_object(
+    'asked', jsonb_strip_nulls(jsonb_build_object('schema_name', p_schema, 'table_name', p_table)),
+    'tables', coalesce(
+      jsonb_agg(jsonb_build_object('table', t.schema_name || '.' || t.table_name) order by t.id),
+      jsonb_build_array(jsonb_build_object('table', concat_ws('.', p_schema, p_table)))))
+    from corral.tables_named(p_schema, p_table) t
+$$;
+
+-- The one table of a name that a caller may see, in the given schema or in any, ignoring case where that is enough. A
+-- refusal is answered by its SQLSTATE and its message, so that what was asked for stays on record.
+create function public.get_data_table(p_call bigint, p_table text, p_schema text default null)
+returns table (refusal text, message text, sight corral.table_sight)
 language plpgsql security definer set search_path = ''
 as $$
 declare
   v_call corral.audit := corral.caller(p_call);
-  -- A caller without a swarm who is no admin sees none.
-  v_table corral.tables := corral.find_table(
-    p_schema, p_table, case when not v_call.is_admin then coalesce(v_call.swarm_id, 0) end);
+  v_table corral.tables;
 begin
-  if v_table.snapshot_id is null then
-    raise exception using errcode = 'ZC113', message = format(
-      'Table %s.%s has no snapshot yet. Start a sync.', v_table.schema_name, v_table.table_name);
+  begin
+    -- A caller without a swarm who is no admin sees none.
+    v_table := corral.find_table(
+      p_schema, p_table, case when not v_call.is_admin then coalesce(v_call.swarm_id, 0) end);
+    if v_table.snapshot_id is null then
+      raise exception using errcode = 'ZC113', message = format(
+        'Table %s.%s has no snapshot yet. Start a sync.', v_table.schema_name, v_table.table_name);
+    end if;
+    select t.* into sight from corral.tables_in_sight(v_call) t where t.table_id = v_table.id;
+    -- Its grant hides what the snapshot does not have, or went a moment ago.
+    if not found then
+      raise exception using errcode = 'ZC111', message = format('Table %s not found', concat_ws('.', p_schema, p_table));
+    end if;
+  exception when sqlstate 'ZC111' or sqlstate 'ZC112' or sqlstate 'ZC113' then
+    refusal := sqlstate;
+    message := sqlerrm;
+  end;
+  if refusal is null then
+    perform corral.note_table(p_call, v_table);
+  else
+    perform corral.note_refused_table(p_call, p_schema, p_table);
   end if;
-  perform corral.note_table(p_call, v_table);
-  return query select * from corral.tables_in_sight(v_call) t where t.table_id = v_table.id;
-  -- Its grant hides what the snapshot does not have, or went a moment ago.
-  if not found then
-    raise exception using errcode = 'ZC111', message = format('Table %s not found', concat_ws('.', p_schema, p_table));
-  end if;
+  return next;
 end
 $$;
 
@@ -170,7 +197,8 @@ end
 $$;
 
 revoke execute on function
-  corral.variant_of, corral.visible_columns, corral.with_companions, corral.tables_in_sight, public.list_data_tables, public.get_data_table,
+  corral.variant_of, corral.visible_columns, corral.with_companions, corral.tables_in_sight,
+  corral.note_refused_table, public.list_data_tables, public.get_data_table,
   public.list_tables, public.get_table_status, public.list_snapshots
   from public, anon, authenticated;
 grant execute on function

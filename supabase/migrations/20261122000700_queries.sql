@@ -118,15 +118,21 @@ as $$
       ('bytes', coalesce((t.limits ->> 'result_bytes')::bigint, s.result_bytes))) as l (name, allowed)
 $$;
 
+-- Queries as their callers see them.
+create view corral.queries_shown with (security_invoker = true) as
+select id as query_id, state as status, sql, output_format, created_at, started_at, finished_at, columns, preview, is_cut,
+       row_count, result_object, result_bytes, receipt, error_code, error, stats, swarm_id
+  from corral.queries;
+
 -- Queues a query over what its caller may see this moment. p_query: {sql, parameters, output_format, limits{seconds,
 -- memory_mb, rows, bytes}}.
 create function public.submit_query(p_call bigint, p_query jsonb)
-returns table (query_id uuid, status corral.work_state, created_at timestamptz)
+returns setof corral.queries_shown
 language plpgsql security definer set search_path = ''
 as $$
-#variable_conflict use_column
 declare
   v_call corral.audit := corral.caller(p_call);
+  v_query uuid;
   v_holder text := case
     when v_call.is_admin then 'admin ' || coalesce(v_call.user_id::text, 'without a token')
     else 'token ' || v_call.token_id
@@ -152,23 +158,18 @@ begin
     p_call, case when not v_call.is_admin then v_call.swarm_id end, v_holder, p_query ->> 'sql', p_query -> 'parameters',
     coalesce(p_query ->> 'output_format', 'json')::corral.output_format,
     corral.limits_of(v_call, coalesce(p_query -> 'limits', '{}')), v_snapshots)
-  returning q.id, q.state, q.created_at into query_id, status, created_at;
+  returning q.id into v_query;
   perform public.note_call(p_call, jsonb_build_object(
-    'query_id', query_id, 'sql', p_query ->> 'sql', 'parameters', p_query -> 'parameters',
+    'query_id', v_query, 'sql', p_query ->> 'sql', 'parameters', p_query -> 'parameters',
     'in_sight', (select coalesce(jsonb_agg(jsonb_build_object(
                  'table', (s ->> 'schema_name') || '.' || (s ->> 'table_name'), 'version', s ->> 'version')), '[]')
                  from jsonb_array_elements(v_snapshots) s)));
   perform corral.call_query_runners();
   perform pg_notify('corral_queries', '');
-  return next;
+  -- As it is before anybody else can see it.
+  return query select * from corral.queries_shown s where s.query_id = v_query;
 end
 $$;
-
--- Queries as their callers see them.
-create view corral.queries_shown with (security_invoker = true) as
-select id as query_id, state as status, sql, output_format, created_at, started_at, finished_at, columns, preview, is_cut,
-       row_count, result_object, result_bytes, receipt, error_code, error, stats, swarm_id
-  from corral.queries;
 
 -- A query of the caller's own swarm; an admin's are for admins, who see all.
 create function corral.find_query(p_call bigint, p_query uuid) returns corral.queries
@@ -186,12 +187,19 @@ begin
 end
 $$;
 
--- How a query stands, and what came out.
+-- How a query stands, and what came out; that is on record, with what it was computed from.
 create function public.get_query(p_call bigint, p_query uuid) returns setof corral.queries_shown
-language plpgsql stable security definer set search_path = ''
+language plpgsql security definer set search_path = ''
 as $$
+declare
+  v_shown corral.queries_shown;
 begin
-  return query select * from corral.queries_shown where query_id = (corral.find_query(p_call, p_query)).id;
+  select s.* into v_shown from corral.queries_shown s where s.query_id = (corral.find_query(p_call, p_query)).id;
+  if v_shown.status = 'completed' then
+    perform public.note_call(p_call, jsonb_strip_nulls(jsonb_build_object(
+      'query_id', p_query, 'tables', v_shown.receipt -> 'snapshots')));
+  end if;
+  return next v_shown;
 end
 $$;
 

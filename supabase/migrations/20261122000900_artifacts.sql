@@ -37,8 +37,9 @@ select a.id as artifact_id, a.name, a.type, a.format, a.size_bytes, a.created_at
        s.name as swarm, a.agent, a.state, a.object, a.crc32c
   from corral.artifacts a join corral.swarms s on s.id = a.swarm_id;
 
--- Locks an artifact of the caller's own swarm that has not expired; admins have all.
-create function corral.lock_artifact(p_call bigint, p_artifact uuid) returns corral.artifacts
+-- Locks an artifact of the caller's own swarm that has not expired; admins have all. p_more is what the record says of the
+-- call besides.
+create function corral.lock_artifact(p_call bigint, p_artifact uuid, p_more jsonb default '{}') returns corral.artifacts
 language plpgsql set search_path = ''
 as $$
 declare
@@ -51,7 +52,8 @@ begin
   if not found then
     raise exception using errcode = 'ZC141', message = 'Artifact not found';
   end if;
-  perform public.note_call(p_call, jsonb_build_object('artifact_id', v_artifact.id, 'artifact', v_artifact.name));
+  perform public.note_call(
+    p_call, jsonb_build_object('artifact_id', v_artifact.id, 'artifact', v_artifact.name) || p_more);
   return v_artifact;
 end
 $$;
@@ -135,7 +137,7 @@ returns setof corral.artifacts_shown
 language plpgsql security definer set search_path = ''
 as $$
 declare
-  v_artifact corral.artifacts := corral.lock_artifact(p_call, p_artifact);
+  v_artifact corral.artifacts := corral.lock_artifact(p_call, p_artifact, jsonb_build_object('changes', p_changes));
 begin
   update corral.artifacts
      set name = coalesce(p_changes ->> 'name', name),
@@ -166,7 +168,7 @@ create function public.extend_artifact(p_call bigint, p_artifact uuid, p_days in
 language plpgsql security definer set search_path = ''
 as $$
 declare
-  v_artifact corral.artifacts := corral.lock_artifact(p_call, p_artifact);
+  v_artifact corral.artifacts := corral.lock_artifact(p_call, p_artifact, jsonb_build_object('expiry_days', p_days));
 begin
   update corral.artifacts
      set kept_days = p_days, expires_at = greatest(expires_at, corral.now() + make_interval(days => p_days))

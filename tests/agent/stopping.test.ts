@@ -39,6 +39,20 @@ test.each([
   expect(server.callsTo("/agent/fail_task")).toMatchObject([{ body: { attempt: 1 } }]);
 });
 
+test("on Ctrl-C it does not wait for a daemon that holds a script's output open", async () => {
+  const code = `import os, subprocess, time
+pid = subprocess.Popen(["sleep", "600"], start_new_session=True, env={"PATH": os.environ["PATH"]}).pid
+print(pid, flush=True)
+time.sleep(600)`;
+  server.add({ code });
+  const agent = machine.start();
+  await server.until(() => server.callsTo("/agent/progress").length > 0);
+  agent.child.kill("SIGINT");
+  expect(await agent.exit).toBe(130);
+  expect(server.tasks[0]).toMatchObject({ state: "PENDING", failures: [{ give_back: true }] });
+  process.kill(Number(server.callsTo("/agent/progress")[0]?.body.message), "SIGKILL");
+});
+
 test("an idle agent stops at once", async () => {
   server.pollAfterSeconds = 600;
   const agent = machine.start();
@@ -100,6 +114,23 @@ test("an agent that is killed takes its scripts with it, and gives its tasks bac
   await server.until(() => server.tasks[0]?.attempt === 2);
 });
 
+test.runIf(process.platform === "linux")(
+  "what outlived an agent that was killed ends when it starts again",
+  async () => {
+    const code = `import subprocess, time
+print(subprocess.Popen(["sleep", "600"], start_new_session=True).pid, flush=True)
+time.sleep(600)`;
+    server.add({ code });
+    const agent = machine.start();
+    await server.until(() => server.callsTo("/agent/progress").length > 0);
+    agent.child.kill("SIGKILL");
+    await agent.exit;
+    const again = machine.start();
+    await again.until("given_back");
+    await expectGone(Number(server.callsTo("/agent/progress")[0]?.body.message));
+  },
+);
+
 test("a task that was handed out to an agent as it died comes back to it", async () => {
   const [task] = server.add({ code: "" });
   const agent = machine.start();
@@ -119,6 +150,24 @@ test("a task that was handed out to an agent as it died comes back to it", async
 test("--once without work exits with 0", async () => {
   expect(await machine.start(["--once"]).exit).toBe(0);
   expect(server.callsTo("/agent/request_task")).toHaveLength(1);
+});
+
+test("--once exits with 1 when its task was taken away", async () => {
+  const [task] = server.add(LONG);
+  if (task === undefined) throw new Error("No task was added");
+  const agent = machine.start(["--once", "--heartbeat-interval", "1"]);
+  await agent.until("claimed");
+  server.takeAway(task);
+  expect(await agent.exit).toBe(1);
+  await agent.until("lost");
+});
+
+test("--once exits with 1 when its completion is refused", async () => {
+  server.add({ code: "" });
+  server.fault = ({ path }) => (path === "/agent/complete_task" ? { status: 409 } : undefined);
+  const agent = machine.start(["--once"]);
+  expect(await agent.exit).toBe(1);
+  await agent.until("refused");
 });
 
 test("--once does one task of several", async () => {

@@ -55,10 +55,21 @@ test("a script that leaves no result completes its task with an empty URL", asyn
   expect(server.callsTo("/agent/upload_url")).toEqual([]);
 });
 
-test("neither the chunk nor a link passes for a result", async () => {
-  const code = 'import os; os.symlink("/etc/passwd", "model.pth"); assert os.path.exists(os.environ["CORRAL_DATA"])';
+test("the chunk does not pass for a result, whatever it is called", async () => {
+  const code = 'import os; assert os.path.exists(os.environ["CORRAL_DATA"])';
   const { task } = await doOnce({ code, chunk: "x\n", chunkName: "result.csv" });
   expect(task).toMatchObject({ state: "COMPLETED", resultUrl: "" });
+});
+
+test.each([
+  ["a link", 'os.symlink("/etc/passwd", "model.pth")'],
+  ["a folder", 'os.mkdir("model.pth")'],
+  ["no file", 'os.mkfifo("model.pth")'],
+])("a result that is %s fails its task, for another try", async (kind, code) => {
+  const { task, exitCode, failure } = await doOnce({ code: `import os\n${code}` });
+  expect([task.state, exitCode]).toEqual(["FAILED", 1]);
+  expect(failure).toMatchObject({ retryable: true, reason: `The result model.pth is ${kind}. Leave a plain file.` });
+  expect(server.callsTo("/agent/upload_url")).toEqual([]);
 });
 
 test("a script's environment holds what is documented and nothing of the agent's", async () => {
@@ -128,6 +139,41 @@ open("result.csv", "w").write(str(subprocess.Popen(["sleep", "600"]).pid))`;
   const { task } = await doOnce({ code });
   expect(task.state).toBe("COMPLETED");
   await expectGone(Number([...server.uploads.values()][0]));
+});
+
+/** Leaves a process in a session of its own, which holds the script's output open. */
+const DAEMON = `import subprocess
+pid = subprocess.Popen(["sleep", "600"], start_new_session=True).pid
+print(pid, flush=True)
+`;
+
+test("a daemon that a script leaves holds up nothing: the result counts", async () => {
+  const startedAt = performance.now();
+  const { task, exitCode } = await doOnce({
+    code: `${DAEMON}open("result.csv", "w").write(str(pid))`,
+    timeoutSeconds: 60,
+  });
+  expect([task.state, exitCode]).toEqual(["COMPLETED", 0]);
+  expect(performance.now() - startedAt).toBeLessThan(30_000);
+  const pid = Number([...server.uploads.values()][0]);
+  if (process.platform === "linux") await expectGone(pid);
+  else process.kill(pid);
+});
+
+test("a daemon that has another HOME is not found, and holds up nothing either", async () => {
+  const code = `import os, subprocess
+pid = subprocess.Popen(["sleep", "600"], start_new_session=True, env={"PATH": os.environ["PATH"]}).pid
+open("result.csv", "w").write(str(pid))`;
+  const { task } = await doOnce({ code, timeoutSeconds: 60 });
+  expect(task.state).toBe("COMPLETED");
+  // It lives on: signalling it does not throw.
+  process.kill(Number([...server.uploads.values()][0]), "SIGKILL");
+});
+
+test.runIf(process.platform === "linux")("a script that takes too long is killed with its daemons", async () => {
+  const { failure } = await doOnce({ code: `${DAEMON}import time\ntime.sleep(600)`, timeoutSeconds: 2 });
+  const [, pid] = /^Timed out after 2 s\.\n(\d+)$/.exec(failure?.reason ?? "") ?? [];
+  await expectGone(Number(pid));
 });
 
 test.runIf(process.platform === "linux")("Python cannot have more memory than the limit", async () => {

@@ -118,6 +118,22 @@ describe("an artifact", () => {
     });
   });
 
+  test("has on record what was changed of it, and how long it was extended", async () => {
+    const { artifact_id } = await create({ name: "old" });
+    const record = async (expression: string, params: unknown[]) => {
+      const call = await admitAgent(db, agent);
+      await db.sql(`select public.${expression}`, [call, artifact_id, ...params]);
+      return detailsOf(db, call);
+    };
+    const changes = { name: "new", tags: ["x"] };
+    expect(await record("update_artifact($1, $2, $3)", [JSON.stringify(changes)])).toEqual([
+      { artifact_id, artifact: "old", changes },
+    ]);
+    expect(await record("extend_artifact($1, $2, $3)", [30])).toEqual([
+      { artifact_id, artifact: "new", expiry_days: 30 },
+    ]);
+  });
+
   test("is forgotten at once when it is deleted", async () => {
     const { artifact_id: id } = await create();
     expect(await ask("delete_artifact($1, $2)", [id])).toMatchObject({ artifact_id: id });

@@ -54,6 +54,18 @@ describe("what a job needs and what an agent has", () => {
     expect(await capability(4, "rtx", ["a"])).not.toBe(await capability(4, null, ["a"]));
   });
 
+  test("are told apart however much they say", async () => {
+    const tag = (from: number) => String.fromCodePoint(...Array.from({ length: 64 }, (_, at) => from + at * 211));
+    const tags = Array.from({ length: 16 }, (_, at) => tag(0x4e00 + at * 13));
+    const gpu = tag(0x3400).repeat(2);
+    const [first, other] = [await requirement(1, gpu, tags), await requirement(1, gpu, [...tags.slice(1), "one"])];
+    expect(first).not.toBe(other);
+    expect(await requirement(1, gpu, tags)).toBe(first);
+    const able = await capability(2, `${gpu} and more`, tags);
+    expect(await capability(2, `${gpu} and more`, tags)).toBe(able);
+    expect([await meets(able, first), await meets(able, other)]).toEqual([true, false]);
+  });
+
   test("take blank tags for none", async () => {
     expect(await requirement(0, null, ["", "  ", null])).toBe(await requirement(0, null, []));
   });

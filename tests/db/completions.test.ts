@@ -180,12 +180,47 @@ describe("a completion is refused", () => {
     expect(await completeTask(db, agent, task, { attempt: 1 })).toMatchObject({ outcome: "job_cancelled" });
   });
 
-  test("from an agent that is not known, or does not show its token", async () => {
+  test("whose result lies in the bucket where none of the task's go, once there is nothing else against it", async () => {
+    await addJob(db, 2);
+    const { agent, task } = await claimTask(db);
+    const stranger = await addAgent(db);
+    const misplaced = { result_url: "gs://bucket/raw/secret.zip", is_misplaced: true };
+    const outcomeOf = async (id: string, of: unknown, more: Call = {}) =>
+      (await completeTask(db, id, of, { ...misplaced, ...more })).outcome;
+    expect(await outcomeOf(agent, task)).toBe("result_not_yours");
+    expect(await outcomeOf(agent, task, { attempt: 1 })).toBe("result_not_yours");
+    expect(await outcomeOf(agent, task, { attempt: 2 })).toBe("stale_attempt");
+    expect(await outcomeOf(stranger, task)).toBe("task_not_assigned");
+    expect(await outcomeOf(agent, 55)).toBe("task_not_found");
+    expect(await taskOf(db, task)).toMatchObject({ state: "RUNNING", result_url: null });
+    const both = [
+      { agent, task, ...misplaced },
+      { agent, task, result_url: null, is_misplaced: false },
+    ];
+    expect(outcomes(await complete(both))).toEqual(["result_not_yours", "completed"]);
+    expect(await outcomeOf(agent, task)).toBe("result_not_yours");
+  });
+
+  test("from whoever is not known as to any stranger, where enrollment is open, and elsewhere without a word of tasks", async () => {
+    await addJob(db, 1);
+    const { task } = await claimTask(db);
+    const setOpen = (open: boolean) => db.sql("update corral.settings set open_enrollment = $1", [open]);
+    for (const [open, known, unknown] of [
+      [true, "task_not_assigned", "task_not_found"],
+      [false, "agent_not_found", "agent_not_found"],
+    ] as const) {
+      await setOpen(open);
+      expect(await completeTask(db, "nobody", task, { attempt: 1 })).toMatchObject({ outcome: known });
+      expect(await completeTask(db, "nobody", 1)).toMatchObject({ outcome: unknown });
+    }
+    await setOpen(true);
+  });
+
+  test("from an agent that does not show its token", async () => {
     await addJob(db, 1);
     const token = await call<string>(db, "corral.issue_swarm_token('default')");
     const agent = await addAgent(db, { token });
     const { task_id: task } = await requestTask(db, agent, { token: hashOf(agent) });
-    expect(await completeTask(db, "nobody", task)).toMatchObject({ outcome: "agent_not_found" });
     expect(await completeTask(db, agent, task)).toMatchObject({ outcome: "unauthorized" });
     expect(await completeTask(db, agent, task, { token: hashOf("wrong") })).toMatchObject({ outcome: "unauthorized" });
     expect(await taskOf(db, task)).toMatchObject({ state: "RUNNING" });
@@ -210,7 +245,7 @@ describe("several completions in one statement", () => {
     ];
     expect(outcomes(await complete(calls))).toEqual([
       "completed",
-      "agent_not_found",
+      "task_not_assigned",
       "completed",
       "task_not_assigned",
       "stale_attempt",

@@ -40,7 +40,6 @@ describe("create_job", () => {
       data_file: "a.csv",
       code_url: "https://example.com/a.py",
       requirements_url: "https://example.com/a.txt",
-      chunks: 8,
       rows_per_chunk: 100,
       task_timeout_seconds: 60,
       max_attempts: 5,
@@ -62,7 +61,7 @@ describe("create_job", () => {
       data_file: "a.csv",
       code_url: "https://example.com/a.py",
       requirements_url: "https://example.com/a.txt",
-      chunks: 8,
+      chunks: null,
       rows_per_chunk: "100",
       task_timeout_seconds: 60,
       max_attempts: 5,
@@ -83,7 +82,8 @@ describe("create_job", () => {
       max_attempts: 3,
       priority: 0,
       aggregate: "none",
-      chunks: null,
+      chunks: 8,
+      rows_per_chunk: null,
       total_tasks: null,
     });
   });
@@ -97,12 +97,35 @@ describe("create_job", () => {
   test("answers the same idempotency key of the same owner with the same job", async () => {
     const idempotency_key = randomUUID();
     const first = await create(ann, { idempotency_key });
-    expect(await create(ann, { idempotency_key, title: "Other" })).toEqual({ ...first, outcome: "existing" });
+    expect(await create(ann, { idempotency_key, chunks: null })).toEqual({ ...first, outcome: "existing" });
     expect((await create(bob, { idempotency_key })).job_id).not.toBe(first.job_id);
     const open = await create(null, { idempotency_key });
     expect(open.outcome).toBe("created");
     expect(await create(null, { idempotency_key })).toEqual({ ...open, outcome: "existing" });
     expect(await runsOf(db, String(first.job_id))).toHaveLength(1);
+  });
+
+  test("answers a key that came with other wishes with no job", async () => {
+    const idempotency_key = randomUUID();
+    const { job_id } = await create(ann, { idempotency_key });
+    const refused = { outcome: "idempotency_conflict", job_id: null };
+    expect(await create(ann, { idempotency_key, title: "Other" })).toEqual(refused);
+    expect(await create(ann, { idempotency_key, code_url: "https://example.com/b.py" })).toEqual(refused);
+    expect(await create(ann, { idempotency_key })).toEqual({ outcome: "existing", job_id });
+  });
+
+  test("keeps an owner's keys apart from those of whoever names him without a token", async () => {
+    for (const callers of [
+      [null, ann],
+      [ann, null],
+    ]) {
+      const wishes = { idempotency_key: randomUUID(), user_id: ann };
+      for (const caller of callers) {
+        const { outcome, job_id } = await create(caller, { ...wishes, code_url: `https://example.com/${caller}.py` });
+        expect(outcome).toBe("created");
+        expect(await jobRow(job_id)).toMatchObject({ owner_id: ann, is_open: caller === null });
+      }
+    }
   });
 
   test("waits for whoever uses the same key at the same moment", async () => {
@@ -229,6 +252,36 @@ describe("an object of the bucket", () => {
     const closed = await createId("admin");
     const data_url = `gs://bucket/jobs/${closed}/data/data.csv`;
     expect(await create(null, { data_url })).toMatchObject({ outcome: "url_not_yours" });
+  });
+
+  test("does not become a caller's who has no token by his naming its owner", async () => {
+    const { id } = await addProject(db, { user_id: ann });
+    await db.sql(
+      "insert into public.datasets (project_id, name, gcs_url) values ($1, 'a', 'gs://bucket/raw/n_v1.zip')",
+      [id],
+    );
+    for (const data_url of [
+      "gs://bucket/raw/n_v1.zip",
+      `gs://bucket/uploads/${ann}/a.csv`,
+      `gs://bucket/jobs/${await createId(ann)}/data/data.csv`,
+    ]) {
+      expect(await create(null, { user_id: ann, data_url })).toEqual({ outcome: "url_not_yours", job_id: null });
+      expect(await create(ann, { user_id: ann, data_url })).toMatchObject({ outcome: "created" });
+    }
+  });
+
+  test("is named in one way only, by its own name", async () => {
+    const folder = `gs://bucket/uploads/${ann}`;
+    for (const url of [
+      `${folder}/../${bob}/a.csv`,
+      `${folder}/./a.csv`,
+      `${folder}/..`,
+      `GS://bucket/uploads/${ann}/a.csv`,
+      `/bucket/uploads/${ann}/a.csv`,
+      "javascript:alert(1)",
+    ])
+      expect.soft(await create(ann, { code_url: url }), url).toEqual({ outcome: "url_not_yours", job_id: null });
+    expect(await create(ann, { code_url: `${folder}/..a/b..csv` })).toMatchObject({ outcome: "created" });
   });
 });
 

@@ -100,6 +100,15 @@ describe("a cycle", () => {
     });
   });
 
+  test("whose result lies where none of the task's go keeps its task, and goes on", async () => {
+    const { id } = await addJob(db, 2);
+    const { agent, task } = await claimTask(db);
+    const complete = { task, result_url: "gs://bucket/raw/secret.zip", is_misplaced: true };
+    const answer = await cycle(agent, { complete, claim: true, request_id: "next" });
+    expect(answer).toMatchObject({ completion: "result_not_yours", heartbeat: "seen", task_id: taskId(id, 2) });
+    expect(await taskOf(db, task)).toMatchObject({ state: "RUNNING", result_url: null });
+  });
+
   test("learns that its job was cancelled", async () => {
     const { id } = await addJob(db, 2);
     const { agent, task } = await claimTask(db);
@@ -125,7 +134,7 @@ describe("a cycle", () => {
       { agent, status, complete },
     ]);
     expect(rows.map(({ call, heartbeat, completion, outcome }) => [call, heartbeat, completion, outcome])).toEqual([
-      [0, "agent_not_found", "agent_not_found", "agent_not_found"],
+      [0, "agent_not_found", "task_not_assigned", "agent_not_found"],
       [1, "unauthorized", "unauthorized", "unauthorized"],
       [2, "agent_not_found", null, "agent_not_found"],
       [3, "seen", null, "assigned"],

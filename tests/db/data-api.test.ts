@@ -10,6 +10,7 @@ import {
   type DataAgent,
   detailsOf,
   grantTable,
+  readDataTable,
   submitQuery,
 } from "./data-scene.ts";
 import { firstOf, sqlstateOf } from "./scene.ts";
@@ -29,9 +30,7 @@ const list = async (agent: DataAgent, search: string | null = null, tag: string 
 const namesOf = async (agent: DataAgent, search?: string, tag?: string) =>
   (await list(agent, search, tag)).map(({ table_name }) => table_name);
 const get = async (agent: DataAgent, table: string, schema: string | null = null) =>
-  firstOf(
-    await db.sql("select * from public.get_data_table($1, $2, $3)", [await admitAgent(db, agent), table, schema]),
-  );
+  readDataTable(db, await admitAgent(db, agent), { schema, table });
 
 describe("the tables that an agent sees", () => {
   test("are those granted to its swarm that have a snapshot, with all that is known of them", async () => {
@@ -46,7 +45,7 @@ describe("the tables that an agent sees", () => {
         table_name: table.table,
         description: "Rain",
         tags: ["weather"],
-        columns: COLUMNS.map(({ name, type }) => ({ name, type, masked: false })),
+        columns: COLUMNS.map(({ name, type, source_type }) => ({ name, type, source_type, masked: false })),
         row_count: "3",
         size_bytes: "4096",
         version: table.version,
@@ -108,8 +107,39 @@ describe("the tables that an agent sees", () => {
   test("are on record with their version when they are read", async () => {
     const { schema, table, version } = await addSyncedTable(db, { swarm: ann.swarm });
     const call = await admitAgent(db, ann);
-    await db.sql("select * from public.get_data_table($1, $2)", [call, table]);
+    await readDataTable(db, call, { table });
     expect(await detailsOf(db, call)).toEqual([{ tables: [{ table: `${schema}.${table}`, version }] }]);
+  });
+
+  test("are on record as they were asked for when they are refused, with what that may mean", async () => {
+    const refused = async (asked: { schema?: string; table: string }) => {
+      const call = await admitAgent(db, bob);
+      expect(await sqlstateOf(readDataTable(db, call, asked))).toMatch(/^ZC11[123]$/);
+      return detailsOf(db, call);
+    };
+    const secrets = [
+      await addSyncedTable(db, { table: "MANY_SECRETS", swarm: ann.swarm }),
+      await addSyncedTable(db, { table: "MANY_SECRETS" }),
+    ];
+    expect(await refused({ table: "many_secrets" })).toEqual([
+      {
+        asked: { table_name: "many_secrets" },
+        tables: secrets.map(({ schema, table }) => ({ table: `${schema}.${table}` })),
+      },
+    ]);
+    const { schema } = firstOf(secrets);
+    expect(await refused({ schema: `"${schema}"`, table: "many_secrets" })).toEqual([
+      {
+        asked: { schema_name: `"${schema}"`, table_name: "many_secrets" },
+        tables: [{ table: `${schema}.MANY_SECRETS` }],
+      },
+    ]);
+    expect(await refused({ schema: "No", table: "where" })).toEqual([
+      { asked: { schema_name: "No", table_name: "where" }, tables: [{ table: "No.where" }] },
+    ]);
+    const early = await addTable(db);
+    await grantTable(db, early, bob.swarm);
+    expect(await refused(early)).toMatchObject([{ tables: [{ table: `${early.schema}.${early.table}` }] }]);
   });
 
   test("without a snapshot say so, to those who may know of them", async () => {
@@ -118,7 +148,7 @@ describe("the tables that an agent sees", () => {
     expect(await sqlstateOf(get(ann, table.table))).toBe("ZC113");
     expect(await sqlstateOf(get(bob, table.table))).toBe("ZC111");
     const call = await admitAdmin(db);
-    expect(await sqlstateOf(db.sql("select * from public.get_data_table($1, $2)", [call, table.table]))).toBe("ZC113");
+    expect(await sqlstateOf(readDataTable(db, call, { table: table.table }))).toBe("ZC113");
   });
 });
 
@@ -140,7 +170,7 @@ describe("two swarms", () => {
     expect(await asBob("list_data_tables($1)")).toEqual([]);
     expect(await asBob("list_data_tables($1, 'secret')")).toEqual([]);
     expect(await asBob("list_data_tables($1, null, 'annotated')")).toEqual([]);
-    expect(await asBob("get_data_table($1, $2, $3)", [secret.table, secret.schema])).toBe("ZC111");
+    expect(await sqlstateOf(get(bob, secret.table, secret.schema))).toBe("ZC111");
     expect(await asBob("get_query($1, $2)", [query])).toBe("ZC132");
     expect(await asBob("cancel_query($1, $2)", [query])).toBe("ZC132");
     expect(await asBob("get_artifact($1, $2)", [artifact])).toBe("ZC141");
@@ -158,7 +188,7 @@ describe("two swarms", () => {
     );
     expect(snapshots).toEqual([]);
     const details = await db.sql(
-      `select details from corral.audit where event = 'detail' and details::text like '%' || $1 || '%'
+      `select details from corral.audit where event = 'detail' and not details ? 'asked' and details::text like '%' || $1 || '%'
           and call_id in (select id from corral.audit where agent = $2)`,
       [secret.table, bob.agent],
     );

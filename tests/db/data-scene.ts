@@ -119,15 +119,19 @@ export async function startRunOf(db: TestDatabase, subject: string): Promise<Att
   return { run, attempt };
 }
 
-/** Plays Snowflake's catalogue: a schema has exactly these tables. */
-export async function showSource(db: TestDatabase, schema: string, tables: string[]): Promise<void> {
-  await db.sql("select corral.enqueue_run('snowflake-catalog', $1)", [schema]);
-  const { run, attempt } = await startRunOf(db, schema);
-  await db.sql("select public.publish_catalog($1, $2, $3)", [
-    run,
-    attempt,
-    JSON.stringify(tables.map((table_name) => ({ table_name, row_count: 3, size_bytes: 4096 }))),
-  ]);
+/** Plays Snowflake's catalogue: a schema has exactly these tables, and no other has its name in another case. */
+export const showSource = (db: TestDatabase, schema: string, tables: string[]) => showSources(db, { [schema]: tables });
+
+/** The same of all schemas that have a name in any case. */
+export async function showSources(db: TestDatabase, schemas: Record<string, string[]>): Promise<void> {
+  const name = firstOf(Object.keys(schemas)).toUpperCase();
+  await db.sql("select corral.enqueue_run('snowflake-catalog', $1)", [name]);
+  const { run, attempt } = await startRunOf(db, name);
+  const shown = Object.entries(schemas).map(([schema_name, tables]) => ({
+    schema_name,
+    tables: tables.map((table_name) => ({ table_name, row_count: 3, size_bytes: 4096 })),
+  }));
+  await db.sql("select public.publish_catalog($1, $2, $3)", [run, attempt, JSON.stringify(shown)]);
 }
 
 /** Registers a table that Snowflake has. */
@@ -172,7 +176,7 @@ export interface Sync extends Row {
 /** Starts a sync, as an admin does. */
 export async function startSync(db: TestDatabase, { schema, table }: TableName, spec: Row = {}): Promise<Sync> {
   return firstOf(
-    await db.sql<Sync>("select * from public.start_sync($1, $2, $3, $4)", [
+    await db.sql<Sync>("select (s.sync).* from public.start_sync($1, $2, $3, $4) s", [
       await admitAdmin(db),
       schema,
       table,
@@ -251,6 +255,22 @@ export async function grantTable(
       masked,
     ]),
   );
+}
+
+/** Reads about a table, as an agent's call does; rejects with the SQLSTATE of a refusal. */
+export async function readDataTable(
+  db: TestDatabase,
+  call: string,
+  { schema = null, table }: { schema?: string | null; table: string },
+): Promise<Row & { variant: string | null }> {
+  const { refusal, message, ...sight } = firstOf(
+    await db.sql<Row & { refusal: string | null; message: string; variant: string | null }>(
+      "select t.refusal, t.message, (t.sight).* from public.get_data_table($1, $2, $3) t",
+      [call, table, schema],
+    ),
+  );
+  if (refusal !== null) throw Object.assign(new Error(message), { code: refusal });
+  return sight;
 }
 
 /** Queues a query; resolves to its id. */

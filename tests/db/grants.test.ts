@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cloneDatabase, type Row, type TestDatabase } from "../setup/database.ts";
+import { cloneDatabase, type TestDatabase } from "../setup/database.ts";
 import {
   addDataAgent,
   addSyncedTable,
@@ -9,10 +9,11 @@ import {
   type DataAgent,
   detailsOf,
   grantTable,
+  readDataTable,
   syncTable,
   type TableName,
 } from "./data-scene.ts";
-import { firstOf, sqlstateOf } from "./scene.ts";
+import { sqlstateOf } from "./scene.ts";
 
 let db: TestDatabase;
 let agent: DataAgent;
@@ -23,14 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const seen = async (by: DataAgent = agent) =>
-  firstOf(
-    await db.sql<Row & { variant: string | null }>("select * from public.get_data_table($1, $2, $3)", [
-      await admitAgent(db, by),
-      table.table,
-      table.schema,
-    ]),
-  );
+const seen = async (by: DataAgent = agent, what: TableName = table) =>
+  readDataTable(db, await admitAgent(db, by), what);
 const list = async () =>
   db.sql("select swarm, hidden_columns, masked_columns from public.list_grants($1, $2, $3)", [
     await admitAdmin(db),
@@ -43,7 +38,10 @@ const revoke = async (swarm: string) =>
 describe("a grant", () => {
   test("is for a table that is registered and, to have columns, synced", async () => {
     table = await addSyncedTable(db, {
-      columns: ["ID", "NAME", "EMAIL", "SALARY"].map((name) => ({ name, type: name === "ID" ? "BIGINT" : "VARCHAR" })),
+      columns: [
+        { name: "ID", type: "BIGINT", source_type: "NUMBER(38,0)" },
+        ...["NAME", "EMAIL", "SALARY"].map((name) => ({ name, type: "VARCHAR", source_type: "VARCHAR" })),
+      ],
     });
     expect(table.version).not.toBeNull();
     expect(await list()).toEqual([]);
@@ -85,8 +83,8 @@ describe("a grant", () => {
     await grantTable(db, table, agent.swarm, ["email", "Salary"]);
     const { columns, hidden_columns, variant } = await seen();
     expect(columns).toEqual([
-      { name: "ID", type: "BIGINT", masked: false },
-      { name: "NAME", type: "VARCHAR", masked: false },
+      { name: "ID", type: "BIGINT", source_type: "NUMBER(38,0)", masked: false },
+      { name: "NAME", type: "VARCHAR", source_type: "VARCHAR", masked: false },
     ]);
     expect(hidden_columns).toEqual(["email", "Salary"]);
     expect(variant).toMatch(/^[0-9a-f]{32}$/);
@@ -95,9 +93,9 @@ describe("a grant", () => {
   test("masks columns, which are text then; one that is hidden too is not seen at all", async () => {
     await grantTable(db, table, agent.swarm, ["SALARY"], ["id", "SALARY"]);
     expect((await seen()).columns).toEqual([
-      { name: "ID", type: "VARCHAR", masked: true },
-      { name: "NAME", type: "VARCHAR", masked: false },
-      { name: "EMAIL", type: "VARCHAR", masked: false },
+      { name: "ID", type: "VARCHAR", source_type: null, masked: true },
+      { name: "NAME", type: "VARCHAR", source_type: "VARCHAR", masked: false },
+      { name: "EMAIL", type: "VARCHAR", source_type: "VARCHAR", masked: false },
     ]);
   });
 
@@ -110,9 +108,7 @@ describe("a grant", () => {
     ];
     const { swarm } = agent;
     const visits = await addSyncedTable(db, { swarm, columns, hidden: ["seen_at"], masked: ["LEFT_AT"] });
-    const seenOf = async () =>
-      firstOf(await db.sql("select * from public.get_data_table($1, $2)", [await admitAgent(db, agent), visits.table]));
-    expect(await seenOf()).toMatchObject({
+    expect(await seen(agent, visits)).toMatchObject({
       columns: [
         { name: "LEFT_AT", masked: true },
         { name: "LEFT_AT_offset", masked: true },
@@ -121,7 +117,7 @@ describe("a grant", () => {
       masked_columns: ["LEFT_AT", "LEFT_AT_offset"],
     });
     await grantTable(db, visits, swarm);
-    expect(await seenOf()).toMatchObject({ hidden_columns: [], masked_columns: [] });
+    expect(await seen(agent, visits)).toMatchObject({ hidden_columns: [], masked_columns: [] });
   });
 
   test("names the same variant for the same columns in any order and case, and another for others", async () => {
@@ -156,6 +152,22 @@ describe("a grant", () => {
     expect(await list()).toEqual([{ swarm: agent.swarm, hidden_columns: [], masked_columns: [] }]);
   });
 
+  test("refuses to hide all columns, which would leave rows of nothing", async () => {
+    const hidden = ["id", "name", "EMAIL", "SALARY"];
+    await expect(grantTable(db, table, agent.swarm, hidden)).rejects.toMatchObject({
+      code: "ZC115",
+      message: expect.stringContaining("would hide all columns"),
+    });
+    const columns = [
+      { name: "AT", type: "TIMESTAMP", source_type: "TIMESTAMP_TZ(9)" },
+      { name: "AT_offset", type: "INTEGER", source_type: "TIMESTAMP_TZ(9) of AT" },
+    ];
+    const moments = await addSyncedTable(db, { columns });
+    expect(await sqlstateOf(grantTable(db, moments, agent.swarm, ["AT"]))).toBe("ZC115");
+    await grantTable(db, table, agent.swarm, hidden.slice(1), hidden);
+    await grantTable(db, table, agent.swarm);
+  });
+
   test("may come before the first sync, when no column is known yet", async () => {
     const early = await addTable(db);
     expect(await grantTable(db, early, agent.swarm, ["ANY"])).toMatchObject({ hidden_columns: ["ANY"] });
@@ -165,14 +177,9 @@ describe("a grant", () => {
     const early = await addTable(db);
     const { swarm } = agent;
     await grantTable(db, early, swarm, ["SALLARY"]);
-    await syncTable(db, early, {}, { columns: [{ name: "SALARY", type: "BIGINT", source_type: "NUMBER(38,0)" }] });
-    const look = async () =>
-      db.sql("select * from public.get_data_table($1, $2, $3)", [
-        await admitAgent(db, agent),
-        early.table,
-        early.schema,
-      ]);
-    expect(await sqlstateOf(look())).toBe("ZC111");
+    const columns = ["ID", "SALARY"].map((name) => ({ name, type: "BIGINT", source_type: "NUMBER(38,0)" }));
+    await syncTable(db, early, {}, { columns });
+    expect(await sqlstateOf(seen(agent, early))).toBe("ZC111");
     const grants = await db.sql("select unknown_columns from public.list_grants($1, $2, $3)", [
       await admitAdmin(db),
       early.schema,
@@ -180,7 +187,7 @@ describe("a grant", () => {
     ]);
     expect(grants).toEqual([{ unknown_columns: ["SALLARY"] }]);
     await grantTable(db, early, swarm, ["salary"]);
-    expect(await look()).toMatchObject([{ columns: [] }]);
+    expect(await seen(agent, early)).toMatchObject({ columns: [{ name: "ID" }] });
   });
 
   test("makes its swarm unless there is one", async () => {

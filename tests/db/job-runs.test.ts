@@ -62,15 +62,20 @@ async function addAggregation() {
 
 describe("a split", () => {
   test("learns what to split", async () => {
-    const { id, run, attempt } = await addSplit({ data_file: "a.csv", chunks: 8, rows_per_chunk: 5 });
-    expect(await splitTask(run, attempt)).toEqual({
-      outcome: "ready",
-      job_id: `${id}`,
-      data_url: "https://example.com/rain.csv",
-      data_file: "a.csv",
-      chunks: 8,
-      rows_per_chunk: "5",
-    });
+    for (const [wish, told] of [
+      [{ chunks: 7 }, { chunks: 7, rows_per_chunk: null }],
+      [{ rows_per_chunk: 5 }, { chunks: null, rows_per_chunk: "5" }],
+      [{}, { chunks: 8, rows_per_chunk: null }],
+    ]) {
+      const { id, run, attempt } = await addSplit({ data_file: "a.csv", ...wish });
+      expect(await splitTask(run, attempt)).toEqual({
+        outcome: "ready",
+        job_id: `${id}`,
+        data_url: "https://example.com/rain.csv",
+        data_file: "a.csv",
+        ...told,
+      });
+    }
   });
 
   test("adds tasks that nobody can claim, as often as it likes", async () => {

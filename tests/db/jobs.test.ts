@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { jobOf as jobOfTask, MAX_TASKS } from "../../shared/task-id.ts";
 import { cloneDatabase, type Row, type TestDatabase } from "../setup/database.ts";
 import {
   addJob,
@@ -62,6 +63,25 @@ describe("a job is seen", () => {
     expect(await get(id, owner)).toMatchObject({ outcome: "found" });
   });
 
+  test("by others as theirs not, when they ask for its result, and nothing else of it", async () => {
+    const { id, owner } = await addJob(db, 1, { title: "Rain" });
+    const download = async (job: unknown, user: string | null, admin = false) =>
+      firstOf(await db.sql("select * from public.download_job($1, $2, $3)", [job, user, admin]));
+    const nothing = { title: null, status: null, owner_id: null, final_result_url: null };
+    const found = { title: "Rain", status: "RUNNING", owner_id: owner, final_result_url: null };
+    expect(await download(id, owner)).toEqual({ outcome: "found", ...found });
+    expect(await download(id, null, true)).toEqual({ outcome: "found", ...found });
+    for (const user of [await addUser(db), null])
+      expect(await download(id, user)).toEqual({ outcome: "job_not_yours", ...nothing });
+    for (const [user, admin] of [
+      [owner, false],
+      [null, true],
+    ] as const)
+      expect(await download(77777, user, admin)).toEqual({ outcome: "job_not_found", ...nothing });
+    await db.sql("update corral.settings set open_enrollment = false");
+    expect(await download(id, null)).toEqual({ outcome: "unauthorized", ...nothing });
+  });
+
   test("in its owner's list, newest first, and in no list that another asks for", async () => {
     const owner = await addUser(db);
     const jobs = [];
@@ -81,12 +101,21 @@ describe("a job is seen", () => {
     const owner = await addUser(db);
     const { id } = await createJob(db, { user_id: owner });
     await db.sql(
-      `insert into corral.jobs (owner_id, swarm_id, title, requirement_id)
-       select owner_id, swarm_id, title, requirement_id from corral.jobs, generate_series(1, 501) where id = $1`,
+      `insert into corral.jobs (owner_id, swarm_id, title, requirement_id, chunks)
+       select owner_id, swarm_id, title, requirement_id, chunks from corral.jobs, generate_series(1, 501) where id = $1`,
       [id],
     );
     expect(await list(owner, owner, false, 1000)).toHaveLength(500);
   });
+});
+
+test("a task's id tells its job, to functions as to Postgres", async () => {
+  for (const job of [1, 899_999_999]) {
+    for (const number of [1, MAX_TASKS]) {
+      const id = await call<string>(db, "corral.task_id($1, $2)", [job, number]);
+      expect([jobOfTask(Number(id)), Number(await call(db, "corral.job_of($1)", [id]))]).toEqual([job, job]);
+    }
+  }
 });
 
 describe("what is told about a job", () => {

@@ -118,6 +118,7 @@ describe("what each role can reach", () => {
         "cycle_agents",
         "delete_artifact",
         "deregister_agent",
+        "download_job",
         "extend_artifact",
         "fail_launch",
         "fail_query",

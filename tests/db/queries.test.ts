@@ -58,7 +58,7 @@ describe("submitting a query", () => {
     const call = await admitAgent(db, one);
     const asked = { sql: "select $1", parameters: [1], output_format: "csv", limits: null };
     const answer = firstOf(await db.sql(SUBMIT, [call, JSON.stringify(asked)]));
-    expect(answer).toEqual({ query_id: expect.any(String), status: "pending", created_at: expect.any(Date) });
+    expect(answer).toMatchObject({ status: "pending", created_at: expect.any(Date), started_at: null });
     const query = await queryOf(db, String(answer.query_id));
     expect(query).toMatchObject({
       call_id: call,
@@ -88,13 +88,7 @@ describe("submitting a query", () => {
         in_sight: [{ table: `${table.schema}.${table.table}`, version: table.version }],
       },
     ]);
-    expect(await get(one, String(answer.query_id))).toMatchObject({
-      status: "pending",
-      sql: "select $1",
-      output_format: "csv",
-      columns: null,
-      error: null,
-    });
+    expect(await get(one, String(answer.query_id))).toEqual(answer);
   });
 
   test("answers JSON unless told otherwise", async () => {
@@ -257,6 +251,22 @@ describe("a query of one's own swarm", () => {
     const { call_id } = await admit(db, { ...agent, isAdmin: true });
     const both = firstOf(await db.sql(SUBMIT, [call_id, QUERY]));
     expect(await sqlstateOf(get(agent, String(both.query_id)))).toBe("ZC132");
+  });
+
+  test("that is over is on record with what it has read, whoever looks; until then there is nothing to see", async () => {
+    const query = await submitQuery(db, agent);
+    const runner = await startRunner(db);
+    await claimQueries(db, runner);
+    const look = async () => {
+      const call = await admitAdmin(db);
+      await db.sql("select * from public.get_query($1, $2)", [call, query]);
+      return detailsOf(db, call);
+    };
+    expect(await look()).toEqual([]);
+    const snapshots = [{ table: "PUBLIC.FLIGHTS", version: "7" }];
+    const result = JSON.stringify({ ...RESULT, receipt: { ...RESULT.receipt, snapshots } });
+    await db.sql("select public.complete_query($1, $2, $3, $4)", [runner.run, runner.attempt, query, result]);
+    expect(await look()).toEqual([{ query_id: query, tables: snapshots }]);
   });
 
   test("that there is not is not found", async () => {

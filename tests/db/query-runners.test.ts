@@ -121,7 +121,8 @@ describe("a query that is answered", () => {
     await claimQueries(db, runner);
     expect(await complete(runner, query)).toBe("completed");
     expect(await complete(runner, query, { ...RESULT, row_count: 2 })).toBe("completed");
-    expect(firstOf(await db.sql("select * from public.get_query($1, $2)", [call, query]))).toMatchObject({
+    const reading = await admitAgent(db, agent);
+    expect(firstOf(await db.sql("select * from public.get_query($1, $2)", [reading, query]))).toMatchObject({
       status: "completed",
       columns: RESULT.columns,
       preview: RESULT.preview,

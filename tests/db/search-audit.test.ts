@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cloneDatabase, type Row, type TestDatabase } from "../setup/database.ts";
-import { addDataAgent, addSyncedTable, admit, admitAdmin, admitAgent } from "./data-scene.ts";
+import { addDataAgent, addSyncedTable, admit, admitAdmin, admitAgent, readDataTable } from "./data-scene.ts";
 import { firstOf, sqlstateOf } from "./scene.ts";
 
 let db: TestDatabase;
@@ -59,7 +59,7 @@ describe("a search of the record", () => {
     const { schema, table } = await addSyncedTable(db, { swarm: one.swarm });
     const read = async () => {
       const call = await admitAgent(db, one);
-      await db.sql("select * from public.get_data_table($1, $2, $3)", [call, table, schema]);
+      await readDataTable(db, call, { schema, table });
       return call;
     };
     const call = await read();

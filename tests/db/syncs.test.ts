@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-const START = "select * from public.start_sync($1, $2, $3, $4)";
+const START = "select (s.sync).* from public.start_sync($1, $2, $3, $4) s";
 const CANCEL = "select * from public.cancel_sync($1, $2)";
 const UNREGISTER = "select * from public.unregister_table($1, $2, $3)";
 const cancel = async (sync: unknown) => firstOf(await db.sql(CANCEL, [await admitAdmin(db), sync]));

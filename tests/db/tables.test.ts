@@ -60,9 +60,8 @@ describe("a look at a schema of Snowflake", () => {
       { table_name: "B", row_count: 2, size_bytes: 3, last_modified: "2026-11-21T12:00:00+00:00" },
       { table_name: "A", row_count: null, size_bytes: null, last_modified: null },
     ];
-    expect(await asOwner("public.publish_catalog($1, $2, $3)", [run, attempt, JSON.stringify(tables)])).toBe(
-      "published",
-    );
+    const schemas = JSON.stringify([{ schema_name: "LOOK_A", tables }]);
+    expect(await asOwner("public.publish_catalog($1, $2, $3)", [run, attempt, schemas])).toBe("published");
     expect(await browse("look_a", run)).toMatchObject({ state: "fresh", run_id: null, tables: tables.toReversed() });
     expect(await runsOf(db, "LOOK_A")).toHaveLength(1);
   });
@@ -136,15 +135,6 @@ describe("a look at a schema of Snowflake", () => {
     expect(await asOwner("public.publish_catalog($1, $2, '[]')", [other.run, other.attempt])).toBe("stale");
     expect(await asOwner("public.get_catalog_task($1, $2)", [other.run, other.attempt])).toBe("(stale,)");
   });
-
-  test("takes a name as Snowflake would", async () => {
-    const read = (name: string) => asOwner("corral.snowflake_name($1)", [name]);
-    expect(await read("public")).toBe("PUBLIC");
-    expect(await read("Mixed")).toBe("Mixed");
-    expect(await read('"small"')).toBe("small");
-    expect(await read('"a""b"')).toBe('a"b');
-    expect(await read('"')).toBe('"');
-  });
 });
 
 describe("registering a table", () => {
@@ -175,15 +165,6 @@ describe("registering a table", () => {
       version: null,
       last_sync_id: null,
     });
-  });
-
-  test("takes the name as it is written before one that differs in case", async () => {
-    await showSource(db, "REG_B", ["T", "t", "u", "U"]);
-    expect((await register("REG_B", "t")).table_name).toBe("t");
-    expect((await register("REG_B", "T")).table_name).toBe("T");
-    expect((await register("REG_B", "U")).table_name).toBe("U");
-    await showSource(db, "REG_B2", ["vV", "VV"]);
-    expect((await register("REG_B2", "Vv")).table_name).toBe("VV");
   });
 
   test("looks again for what an older list does not show, and refuses what a newer one lacks", async () => {
@@ -266,33 +247,6 @@ describe("registering a table", () => {
       );
       expect(await sqlstateOf(db.sql(`select * from ${statement}`, params)), statement).toBe("ZC102");
     }
-  });
-});
-
-describe("a name", () => {
-  test("resolves without a schema and in any case, where one table has it", async () => {
-    const { id, table } = await addTable(db);
-    expect(await statusOf(null, table.toLowerCase())).toMatchObject({ table_id: id });
-  });
-
-  test("of several tables is ambiguous, unless it is written as one of them is", async () => {
-    await showSource(db, "AMB", ["T", "t"]);
-    const upper = await register("AMB", "T");
-    const lower = await register("AMB", "t");
-    expect(await statusOf("AMB", "t")).toMatchObject({ table_id: lower.table_id });
-    expect(await statusOf("AMB", "T")).toMatchObject({ table_id: upper.table_id });
-    await expect(statusOf("amb", "T")).rejects.toMatchObject({
-      code: "ZC112",
-      message: expect.stringMatching(/AMB\.T, AMB\.t|AMB\.t, AMB\.T/),
-    });
-    expect(await sqlstateOf(statusOf(null, "T"))).toBe("ZC112");
-  });
-
-  test("of no table is not found, and says which", async () => {
-    await expect(statusOf("NO", "WHERE")).rejects.toMatchObject({ code: "ZC111", message: "Table NO.WHERE not found" });
-    await expect(statusOf(null, "WHERE")).rejects.toMatchObject({ code: "ZC111", message: "Table WHERE not found" });
-    const { table } = await addTable(db);
-    expect(await sqlstateOf(statusOf("NO", table))).toBe("ZC111");
   });
 });
 

@@ -159,6 +159,41 @@ describe("a task that is given back", () => {
   });
 });
 
+describe("the report of a failure", () => {
+  test("has the same answer again, whatever has become of the task, and counts once", async () => {
+    const { id } = await addJob(db, 1);
+    const { agent, task } = await claimTask(db);
+    const report = { attempt: 1, reason: "x".repeat(3000) };
+    const again = () => failTask(db, agent, task, report);
+    expect(await again()).toMatchObject({ outcome: "retrying" });
+    expect(await again()).toMatchObject({ outcome: "retrying", settle: false });
+    await makeDue(task);
+    const other = await addAgent(db);
+    await requestTask(db, other);
+    expect(await again()).toMatchObject({ outcome: "retrying" });
+    expect(await taskOf(db, task)).toMatchObject({ state: "RUNNING", failures: 1, agent_id: other, attempt: 2 });
+    await completeTask(db, other, task);
+    expect(await again()).toMatchObject({ outcome: "retrying" });
+    expect((await jobOf(db, id)).failures).toEqual([]);
+  });
+
+  test("is another one from another agent, with another reason or attempt, or when it gives back", async () => {
+    const { id } = await addJob(db, 1);
+    const { agent, task } = await claimTask(db);
+    const report = { attempt: 1, reason: "loss is nan" };
+    await failTask(db, agent, task, report);
+    for (const [who, other] of [
+      [await addAgent(db), report],
+      [agent, { ...report, reason: "out of memory" }],
+      [agent, { ...report, attempt: 2 }],
+      [agent, { ...report, giveBack: true }],
+    ] as const)
+      expect(await failTask(db, who, task, other)).toMatchObject({ outcome: "stale_attempt" });
+    const { failures } = await jobOf(db, id);
+    expect(failures).toEqual([{ task_id: Number(task), ...report, at: expect.any(String) }]);
+  });
+});
+
 describe("a failure is refused", () => {
   test("for a task that there is not", async () => {
     expect(await failTask(db, await addAgent(db), 5)).toMatchObject({ outcome: "task_not_found", job_id: null });
@@ -184,10 +219,11 @@ describe("a failure is refused", () => {
     const { id } = await addJob(db, 1);
     const { agent, task } = await claimTask(db);
     await failTask(db, agent, task);
-    expect(await failTask(db, agent, task, { attempt: 1 })).toMatchObject({ outcome: "stale_attempt" });
+    const late = { attempt: 1, reason: "Another one" };
+    expect(await failTask(db, agent, task, late)).toMatchObject({ outcome: "stale_attempt" });
     await makeDue(task);
     await requestTask(db, agent);
-    expect(await failTask(db, agent, task, { attempt: 1 })).toMatchObject({ outcome: "stale_attempt" });
+    expect(await failTask(db, agent, task, late)).toMatchObject({ outcome: "stale_attempt" });
     await completeTask(db, agent, task);
     expect(await failTask(db, agent, task)).toMatchObject({ outcome: "stale_attempt" });
     await settleJob(db, id);

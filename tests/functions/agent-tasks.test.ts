@@ -47,6 +47,19 @@ describe("POST /agent/request_task", () => {
     expect(await (await fetch(bodies[0].code_url)).text()).toBe("print()");
   });
 
+  test("signs nothing that is not named as gs://, whoever put it into the job", async () => {
+    for (const code_url of [
+      "https://storage.googleapis.com/bucket/jobs/1/data/data.csv",
+      "https://bucket.storage.googleapis.com/jobs/1/data/data.csv",
+      `${api.bucket.storage.apiEndpoint}/bucket/jobs/1/data/data.csv`,
+      "GS://bucket/jobs/1/data/data.csv",
+    ]) {
+      const { agent } = await api.addWork(1, { code_url, requirements_url: code_url });
+      const { body } = await api.post("request_task", { agent_id: agent });
+      expect(body).toMatchObject({ code_url, requirements_url: code_url });
+    }
+  });
+
   test("gives a task again whose reply was lost, by the same request id or by none", async () => {
     const { agent } = await api.addWork(2);
     const ask = async (request_id?: string) => (await api.post("request_task", { agent_id: agent, request_id })).body;
@@ -88,11 +101,13 @@ describe("POST /agent/complete_task", () => {
     const { task_id } = await request(agent);
     const complete = (id: string, task: number) =>
       api.post("complete_task", { agent_id: id, task_id: task, result_url: "https://example.com/r.csv" });
-    expect(await complete(agent, 55)).toMatchObject({ status: 404, body: { detail: "Subtask not found" } });
-    expect(await complete(stranger.id, task_id)).toMatchObject({
-      status: 400,
-      body: { detail: "This task was not assigned to you", code: "task_not_assigned" },
-    });
+    for (const id of [agent, "nobody"])
+      expect(await complete(id, 55)).toMatchObject({ status: 404, body: { detail: "Subtask not found" } });
+    for (const id of [stranger.id, "nobody"])
+      expect(await complete(id, task_id)).toMatchObject({
+        status: 400,
+        body: { detail: "This task was not assigned to you", code: "task_not_assigned" },
+      });
     expect((await taskOf(api.db, task_id)).state).toBe("RUNNING");
   });
 
@@ -103,6 +118,27 @@ describe("POST /agent/complete_task", () => {
       expect((await api.post("complete_task", { agent_id: agent, task_id, ...result })).status).toBe(200);
       expect((await taskOf(api.db, task_id)).result_url).toBeNull();
     }
+  });
+
+  test("keeps a result's URL as the URL standard spells it, and answers 422 to what is none", async () => {
+    const { agent } = await api.addWork(1);
+    const { task_id } = await request(agent);
+    const complete = (result_url: string) => api.post("complete_task", { agent_id: agent, task_id, result_url });
+    for (const wrong of [
+      "javascript:alert(1)",
+      "not a url",
+      "file:///etc/passwd",
+      "results.csv",
+      "GS://bucket/a",
+      "https://",
+    ]) {
+      const { status, body } = await complete(wrong);
+      expect.soft([status, body.detail?.[0]?.loc], wrong).toEqual([422, ["body", "result_url"]]);
+    }
+    const asDocumented = "https://supabase.../results chunk_0.csv\n";
+    expect((await complete(asDocumented)).status).toBe(200);
+    expect((await complete(asDocumented)).status).toBe(200);
+    expect((await taskOf(api.db, task_id)).result_url).toBe("https://supabase.../results%20chunk_0.csv");
   });
 
   test("keeps an object of the bucket by its name, if it is the task's own result", async () => {
@@ -116,6 +152,15 @@ describe("POST /agent/complete_task", () => {
       "https://bucket.storage.googleapis.com/raw/secret.zip",
     ]) {
       expect(await complete(foreign)).toMatchObject({ status: 403, body: { code: "result_not_yours" } });
+    }
+    // Whose the task is comes before where its result lies.
+    const [elsewhere, stranger] = ["gs://bucket/raw/secret.zip", await api.addAgent()];
+    for (const [agent_id, task, status, detail] of [
+      [agent, 55, 404, "Subtask not found"],
+      [stranger.id, task_id, 400, "This task was not assigned to you"],
+    ] as const) {
+      const reply = await api.post("complete_task", { agent_id, task_id: task, result_url: elsewhere });
+      expect(reply).toMatchObject({ status, body: { detail } });
     }
     const object = `jobs/${job}/results/${task_id}/1/r.csv`;
     expect((await complete(`https://storage.googleapis.com/bucket/${object}?X-Goog-Signature=0`)).status).toBe(200);

@@ -150,7 +150,8 @@ describe("POST /agent/upload_result", () => {
     body.delete("file");
     const reply = await post("upload_result", body);
     expect([reply.status, reply.body.detail]).toEqual([422, [expect.objectContaining({ loc: ["body", "file"] })]]);
-    expect((await post("upload_result", form(agent, "seven", new Uint8Array(1)))).status).toBe(422);
+    for (const number of ["seven", "0x989681", "1e3", "", " ", "1.0", "9".repeat(17)])
+      expect((await post("upload_result", form(agent, number, new Uint8Array(1)))).status).toBe(422);
     expect((await post("upload_result", { agent_id: agent, task_id: task })).status).toBe(422);
   });
 });

@@ -73,6 +73,17 @@ describe("POST /agent/cycle", () => {
     });
   });
 
+  test("refuses no more than the completion where the result lies among others' objects", async () => {
+    const { agent, job } = await api.addWork(2);
+    const { task_id } = (await api.post("request_task", { agent_id: agent })).body;
+    const complete = { task_id, result_url: "gs://bucket/raw/secret.zip" };
+    const { status, body } = await api.post("cycle", { agent_id: agent, complete, request_id: "next" });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ job_id: job, completion: { task_id, code: "result_not_yours" } });
+    expect(body.task_id).not.toBe(task_id);
+    expect(await taskOf(api.db, task_id)).toMatchObject({ state: "RUNNING", result_url: null });
+  });
+
   test("answers 404 for an agent that is not registered", async () => {
     expect(await api.post("cycle", { agent_id: "nobody" })).toMatchObject({
       status: 404,

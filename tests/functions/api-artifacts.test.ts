@@ -78,6 +78,14 @@ describe("POST /artifacts", () => {
     expect((await create({ content: "" })).body).toMatchObject({ size_bytes: 0, state: "ready" });
   });
 
+  test("takes null for what has a default, and a tag once", async () => {
+    const { status, body } = await create({ type: null, format: null, expiry_days: null, tags: ["b", "a", "b"] });
+    expect({ status, body }).toMatchObject({
+      status: 201,
+      body: { type: "other", format: "binary", tags: ["b", "a"] },
+    });
+  });
+
   test("takes 10 MiB, and names the other way for more", async () => {
     const most = Buffer.alloc(10 * 1024 * 1024, 7);
     const wish = { ...WISH, content: most.toString("base64") };
@@ -100,10 +108,12 @@ describe("POST /artifacts", () => {
     { content: "abcde" },
     { content: undefined },
     { metadata: "text" },
-    { metadata: [1] },
+    { metadata: [] },
     { metadata: { a: "\0" } },
     { metadata: { a: "x".repeat(20_000) } },
     { tags: [""] },
+    { tags: ["a,b"] },
+    { tags: [" a"] },
     { expiry_days: 0 },
     { expiry_days: 366 },
     { colour: "red" },

@@ -62,8 +62,17 @@ describe("who may call", () => {
   test("an agent is let in by both of its tokens, and by neither alone", async () => {
     const { token, swarmToken, agentToken } = await api.createAgent();
     expect((await admins("nothing", token)).status).toBe(404);
-    for (const half of [swarmToken.token, agentToken.token, `${swarmToken.token};`, `;${agentToken.token}`]) {
-      expect(await admins("nothing", half)).toMatchObject({ status: 401, body: { code: "invalid_token" } });
+    const halves = [
+      [swarmToken.token, "agent"],
+      [`${swarmToken.token};`, "agent"],
+      ["corral_swarm_0", "agent"],
+      [agentToken.token, "swarm"],
+      [`;${agentToken.token}`, "swarm"],
+      ["corral_agent_0", "swarm"],
+    ];
+    for (const [half, missing] of halves) {
+      const detail = `The ${missing}'s token is missing: send Bearer <swarm token>;<agent token>`;
+      expect(await admins("nothing", half)).toMatchObject({ status: 401, body: { code: "invalid_token", detail } });
     }
   });
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { COLUMNS, startDataScene } from "./start-data-scene.ts";
 
+const SYNCED = COLUMNS.map((column) => ({ ...column, source_type: "NUMBER(38,0)" }));
 const figures = {
-  source_type: "NUMBER(38,0)",
   null_count: 1,
   null_share: 0.25,
   distinct_count: 3,
@@ -21,7 +21,7 @@ const PROFILE = {
   version: "1",
   row_count: 4,
   size_bytes: 4096,
-  columns: COLUMNS.map((column) => ({ ...column, ...figures })),
+  columns: SYNCED.map((column) => ({ ...column, ...figures })),
 };
 const WITHHELD = {
   distinct_count: null,
@@ -50,6 +50,7 @@ beforeAll(async () => {
     table: "FLIGHTS",
     description: "Each flight of 2001",
     tags: ["traffic", "daily"],
+    columns: SYNCED,
     totalRows: 4,
     profile: PROFILE,
   });
@@ -73,7 +74,7 @@ describe("GET /data/tables", () => {
         schema_name: "Geo data",
         description: null,
         tags: ["traffic"],
-        columns: [{ name: "NAME", type: "VARCHAR", masked: true }],
+        columns: [{ name: "NAME", type: "VARCHAR", source_type: null, masked: true }],
         row_count: 3,
         size_bytes: 4096,
         version: airports.version,
@@ -84,7 +85,7 @@ describe("GET /data/tables", () => {
       expect.objectContaining({
         table_name: "FLIGHTS",
         description: "Each flight of 2001",
-        columns: COLUMNS.map((column) => ({ ...column, masked: false })),
+        columns: SYNCED.map((column) => ({ ...column, masked: false })),
       }),
     ]);
     expect((await scene.recordOf(headers)).at(-1)).toMatchObject({ status: 200, rows: "2" });
@@ -125,9 +126,36 @@ describe("GET /data/tables/{schema}/{table}/metadata", () => {
   });
 });
 
+describe("a table that is refused", () => {
+  test.for<[string, (token: string) => ReturnType<typeof scene.call>, object]>([
+    ["a sample", (token) => scene.post("data/sample", { table_name: "secrets" }, { token }), { table_name: "secrets" }],
+    [
+      "a profile",
+      (token) => scene.post("data/profile", { table_name: "secrets" }, { token }),
+      { table_name: "secrets" },
+    ],
+    [
+      "metadata",
+      (token) => scene.call("data/tables/public/Secrets/metadata", { token }),
+      { schema_name: "public", table_name: "Secrets" },
+    ],
+  ])("is on record for whoever looks for it, as it was asked for: %s", async ([, ask, asked]) => {
+    const { token, agent: name } = await scene.createAgent();
+    const { status, headers } = await ask(token);
+    expect(status).toBe(404);
+    await scene.recordOf(headers);
+    const { body } = await scene.call(`admin/audit?table=PUBLIC.SECRETS&agent=${name}`);
+    expect(body.entries).toMatchObject([
+      { event: "finished", status: 404, error_code: "table_not_found" },
+      { event: "detail", details: { asked, tables: [{ table: "PUBLIC.SECRETS" }] } },
+      { event: "received" },
+    ]);
+  });
+});
+
 describe("POST /data/profile", () => {
   test("answers what the sync has computed", async () => {
-    const { status, body } = await profile({ table_name: "flights" });
+    const { status, body } = await profile({ table_name: "flights", force_refresh: null, sample_size: null });
     expect(status).toBe(200);
     expect(body).toEqual({
       table_name: "FLIGHTS",
@@ -161,22 +189,13 @@ describe("POST /data/profile", () => {
       sql: expect.stringContaining("reservoir(2 rows)"),
       limits: { bytes: 8 * 1024 * 1024 },
     });
+    const nothing = { mean: null, std: null, q25: null, q50: null, q75: null, histogram: null };
+    const id = { row_count: 2, null_count: 0, distinct_count: 2, distinct_is_exact: true, min: 1, max: 2 };
+    const name = { row_count: 2, null_count: 1, distinct_count: 1, distinct_is_exact: true, min: "b", max: "b" };
     const rows = [
-      {
-        place: 0,
-        row_count: 2,
-        null_count: 0,
-        distinct_count: 2,
-        min: "1",
-        max: "2",
-        mean: 1.5,
-        std: 0.5,
-        q25: "1",
-        q50: "1",
-        q75: "2",
-      },
-      { place: 1, row_count: 2, null_count: 1, min: "b", max: "b", top_values: '[{"value":"b","count":1}]' },
-    ];
+      { ...id, ...{ mean: 1.5, std: 0.5, q25: 1, q50: 1.5, q75: 2, top_values: [], histogram: [] } },
+      { ...name, ...nothing, top_values: [{ value: "b", count: 1 }] },
+    ].map((figures, place) => ({ place, profile: JSON.stringify(figures) }));
     await scene.completeQuery(query, { content: JSON.stringify(rows) });
     const { status, body } = await asked;
     expect({ status, body }).toMatchObject({
@@ -186,7 +205,7 @@ describe("POST /data/profile", () => {
         profiled_rows: 2,
         row_count: 4,
         columns: [
-          { name: "ID", type: "BIGINT", min: 1, max: 2, q75: 2, null_share: 0 },
+          { name: "ID", type: "BIGINT", source_type: "NUMBER(38,0)", min: 1, max: 2, q50: 1.5, null_share: 0 },
           { name: "NAME", min: "b", null_share: 0.5, top_values: [{ value: "b", count: 1 }], histogram: null },
         ],
       },

@@ -50,7 +50,7 @@ async function playContainers() {
   await api.db.sql(`
     create function public.look_at_once() returns trigger language plpgsql as $$
     begin
-      insert into corral.source_schemas (schema_name, listed_at) values (new.subject, corral.now())
+      insert into corral.source_schemas values (new.subject, new.subject, corral.now())
       on conflict (schema_name) do update set listed_at = excluded.listed_at;
       insert into corral.source_tables (schema_name, table_name) values (new.subject, 'ORDERS') on conflict do nothing;
       update corral.runs set state = 'succeeded', finished_at = corral.now() where id = new.id;

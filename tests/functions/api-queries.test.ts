@@ -18,6 +18,8 @@ afterAll(() => scene.close());
 const WISH = { query: "select * from flights", output_format: "CSV" };
 const submit = (wish: object = {}, headers: Record<string, string> = {}, path = "queries/execute") =>
   scene.post(path, { ...WISH, ...wish }, { token: agent.token, headers });
+const submitText = (body: string) =>
+  scene.post("queries", body, { token: agent.token, headers: { "content-type": "application/json" } });
 const get = (id: string, { token } = agent) => scene.call(`queries/${id}`, { token });
 const result = (id: string, query = "", { token } = agent) => scene.fetch(`queries/${id}/result${query}`, { token });
 
@@ -57,6 +59,22 @@ describe("POST /queries", () => {
     const query = await scene.claimQuery();
     expect(query).toMatchObject({ query_id: body.query_id, sql: WISH.query, parameters: null, output_format: "csv" });
     await scene.completeQuery(query);
+  });
+
+  test("says pending without a wait, however soon a runner begins", async () => {
+    await scene.db.sql(`
+      create function public.begin_at_once() returns trigger language plpgsql security definer as $$
+      begin
+        update corral.queries set state = 'running' where id = new.id;
+        return null;
+      end $$;
+      create constraint trigger begin_at_once after insert on corral.queries
+        deferrable initially deferred for each row execute function public.begin_at_once()`);
+    const { status, body } = await submit({ output_format: null });
+    await scene.db.sql("drop function public.begin_at_once cascade");
+    expect({ status, body }).toMatchObject({ status: 202, body: { status: "pending", output_format: "json" } });
+    expect((await get(body.query_id)).body.status).toBe("running");
+    await scene.call(`queries/${body.query_id}/cancel`, { ...agent, method: "POST" });
   });
 
   test("hands on parameters and limits as they are", async () => {
@@ -150,12 +168,33 @@ describe("POST /queries", () => {
     expect(await submit(wish)).toMatchObject({ status: 422, body: { code: "invalid_request" } });
   });
 
-  test("refuses parameters that are nested without end", async () => {
-    const body = `{"query":"select 1","parameters":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-    const { status } = await scene.post("queries", body, {
-      token: agent.token,
-      headers: { "content-type": "application/json" },
+  test.for([
+    "[9007199254740993]",
+    "[-9007199254740992]",
+    '{"id": [1, 18446744073709551615]}',
+    "[12345678901234567890123456789012345678]",
+    "[1e20]",
+    "[1e400]",
+  ])("refuses parameters with numbers that JSON rounds, and says to send texts: %s", async (parameters) => {
+    const { status, body } = await submitText(`{"query":"select 1","parameters":${parameters}}`);
+    expect({ status, body }).toMatchObject({
+      status: 422,
+      body: { detail: [{ loc: ["body", "parameters"], msg: expect.stringContaining("send them as texts") }] },
     });
+  });
+
+  test("takes parameters that are doubles beyond all integers, and the largest integers as numbers and as texts", async () => {
+    const parameters = [1e300, -1.5e-7, 9007199254740991, "9007199254740993"];
+    await submit({ parameters });
+    const query = await scene.claimQuery();
+    expect(query.parameters).toEqual(parameters);
+    await scene.completeQuery(query);
+  });
+
+  test("refuses parameters that are nested without end", async () => {
+    const { status } = await submitText(
+      `{"query":"select 1","parameters":${"[".repeat(100_000)}${"]".repeat(100_000)}}`,
+    );
     expect(status).toBe(422);
   });
 });
@@ -193,6 +232,19 @@ describe("GET /queries/{id}", () => {
 });
 
 describe("GET /queries/{id}/result", () => {
+  test("is on record with the tables that were read, for who looks for them", async () => {
+    const { schema, table } = await scene.addTable();
+    const id = await complete({ content: "ID\n", snapshots: [{ table: `${schema}.${table}`, version: "7" }] });
+    const { headers } = await result(id, "", colleague);
+    const record = await scene.recordOf(headers);
+    expect(record.map(({ details }) => details)).toContainEqual({
+      query_id: id,
+      tables: [{ table: `${schema}.${table}`, version: "7" }],
+    });
+    const { entries } = (await scene.call(`admin/audit?table=${schema}.${table}&agent=${colleague.agent}`)).body;
+    expect(entries.map(({ call_id }: { call_id: number }) => String(call_id))).toContain(record[0]?.call_id);
+  });
+
   test("answers a small result itself", async () => {
     const id = await complete({ content: "ID,NAME\n1,é\n", rowCount: 1 });
     const reply = await result(id);

@@ -54,6 +54,8 @@ describe("POST /data/sample", () => {
 
   test("answers 1,000 random rows in JSON to whoever says no more than the table's name", async () => {
     expect((await sample({})).body).toHaveLength(1000);
+    const nulls = { schema_name: null, sample_type: null, sample_size: null, output_format: null, seed: null };
+    expect((await sample(nulls)).body).toHaveLength(1000);
   });
 
   test("answers CSV with a line of names, in any case", async () => {

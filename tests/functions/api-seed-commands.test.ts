@@ -18,10 +18,12 @@ beforeAll(async () => {
       where email = $1`,
     [`${id}@example.org`, LOGIN.email],
   );
-  await scene.addTable({ schema: "MY_SCHEMA", table: "MY_TABLE" });
 });
 afterAll(() => scene.close());
 beforeEach(() => setOpenAdmin(false));
+
+/** A table as Snowflake tells of it. */
+const IN_SNOWFLAKE = { row_count: 3, size_bytes: 1024, last_modified: null };
 
 const setOpenAdmin = (open: boolean) => scene.db.sql("update corral.settings set open_admin = $1", [open]);
 
@@ -58,7 +60,10 @@ describe.skipIf(!HAS_CURL)("the examples without a token", () => {
         error: null,
       },
     });
-    const sync = await sh(START);
+    // Nobody registered it.
+    const starting = sh(START);
+    await scene.publishCatalog("MY_SCHEMA", [{ table_name: "MY_TABLE", ...IN_SNOWFLAKE }]);
+    const sync = await starting;
     expect(sync).toMatchObject({
       status: 200,
       body: { table_name: "MY_TABLE", schema_name: "MY_SCHEMA", strategy: "full", status: "pending" },
@@ -99,8 +104,7 @@ describe.skipIf(!HAS_CURL)("the examples with a token", () => {
   }'`,
       token,
     );
-    const inSnowflake = { row_count: 3, size_bytes: 1024, last_modified: null };
-    await scene.publishCatalog("YOUR_SCHEMA", [{ table_name: "YOUR_TABLE", ...inSnowflake }]);
+    await scene.publishCatalog("YOUR_SCHEMA", [{ table_name: "YOUR_TABLE", ...IN_SNOWFLAKE }]);
     const table = { table_name: "YOUR_TABLE", schema_name: "YOUR_SCHEMA" };
     expect(await registering).toMatchObject({ status: 200, body: { ...table, status: "active" } });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startApi } from "./start-api.ts";
 
@@ -114,10 +115,39 @@ describe("POST /api/v1/sync/start", () => {
     expect(replies.map(({ status }) => status).sort()).toEqual([200, 409]);
   });
 
-  test("answers 404 for a table that is not registered", async () => {
-    expect(await start({ ...table, table_name: "NOTHING" })).toMatchObject({
+  test("registers a table first that Snowflake has and nobody registered", async () => {
+    const schema = `S${randomUUID().slice(0, 8)}`;
+    const reply = start({ table_name: "orders", schema_name: schema });
+    const orders = { table_name: "ORDERS", row_count: 3, size_bytes: 1024, last_modified: null };
+    await api.publishCatalog(schema.toUpperCase(), [orders]);
+    const names = { table_name: "ORDERS", schema_name: schema.toUpperCase() };
+    expect(await reply).toMatchObject({ status: 200, body: { ...names, status: "pending" } });
+    expect((await api.call(`sync/tables/${schema}/orders/status`)).body).toMatchObject({ ...names, status: "active" });
+    expect((await api.call(`admin/tables/${schema}/orders/grants`)).body).toEqual([]);
+  });
+
+  test("answers 404 for a table that Snowflake does not have, and for one that was taken off the list", async () => {
+    const reply = start({ ...table, table_name: "NOTHING" });
+    await api.publishCatalog(table.schema_name, []);
+    expect(await reply).toMatchObject({
       status: 404,
-      body: { code: "table_not_found" },
+      body: { code: "table_not_found", detail: `Table ${table.schema_name}.NOTHING not found` },
+    });
+    const schema = await api.addSchema("ORDERS");
+    const removed = { table_name: "ORDERS", schema_name: schema };
+    await api.post("sync/tables/register", removed);
+    await api.call(`sync/tables/${schema}/ORDERS`, { method: "DELETE" });
+    expect(await start(removed)).toMatchObject({
+      status: 404,
+      body: { code: "table_not_found", detail: expect.stringContaining("taken off the list. Register it again") },
+    });
+  });
+
+  test("answers 503 when Snowflake was not asked in time", async () => {
+    const body = { table_name: "T", schema_name: `S${randomUUID()}` };
+    expect(await api.post("sync/start", body, { headers: { prefer: "wait=0" } })).toMatchObject({
+      status: 503,
+      body: { code: "source_unavailable" },
     });
   });
 

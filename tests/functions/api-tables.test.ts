@@ -100,6 +100,24 @@ describe("POST /api/v1/sync/tables/register", () => {
     });
   });
 
+  test("finds schema and table by the names that it answers, small letters and blanks included", async () => {
+    const names = { schema_name: `my ${randomUUID().slice(0, 8)}`, table_name: "my table" };
+    const listed = { table_name: "my table", row_count: 1, size_bytes: 1, last_modified: null };
+    await api.db.sql("insert into corral.source_schemas values ($1, upper($1), corral.now())", [names.schema_name]);
+    await api.db.sql("insert into corral.source_tables values ($1, $2, 1, 1, null)", [names.schema_name, "my table"]);
+    const quoted = { schema_name: `"${names.schema_name}"`, table_name: '"my table"' };
+    for (const asked of [quoted, names]) {
+      const [schema, table] = [asked.schema_name, asked.table_name].map(encodeURIComponent);
+      expect((await api.call(`sync/tables/${schema}`)).body).toEqual([listed]);
+      expect(await register(asked.schema_name, asked.table_name)).toMatchObject({ status: 200, body: names });
+      expect(await api.post("admin/tables", { action: "add", ...asked })).toMatchObject({ status: 200, body: names });
+      expect((await api.call(`sync/tables/${schema}/${table}/status`)).body).toMatchObject(names);
+      const { body: sync } = await api.post("sync/start", asked);
+      expect(sync).toMatchObject({ ...names, status: "pending" });
+      await api.post(`sync/jobs/${sync.sync_id}/cancel`, undefined);
+    }
+  });
+
   test("answers the same table when it is registered again, and keeps what was said about it", async () => {
     const { schema, id } = await addTable();
     await register(schema, "ORDERS", { description: "All of them", tags: ["sales"] });

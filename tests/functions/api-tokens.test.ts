@@ -78,6 +78,7 @@ describe("POST /api/v1/admin/tokens", () => {
     ["a limit that there is not", { type: "agent", limits: { wishes: 3 } }, ["body", "limits"]],
     ["a time that is none", { type: "agent", expires_at: "tomorrow" }, ["body", "expires_at"]],
     ["a time before all times", { type: "agent", expires_at: "0000-01-01T00:00:00Z" }, ["body", "expires_at"]],
+    ["a time that is past", { type: "agent", expires_at: "2020-01-01" }, ["body", "expires_at"]],
     ["two ends", { type: "agent", expires_at: "2031-01-01", expiry_days: 3 }, ["body"]],
   ])("answers 422 to %s", async ([, body, loc]) => {
     expect(await create(body)).toMatchObject({ status: 422, body: { detail: [{ loc }] } });

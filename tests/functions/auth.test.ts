@@ -31,6 +31,11 @@ describe("POST /auth/register", () => {
     expect(user).toMatchObject({ email: login.email });
   });
 
+  test("takes the longest address that Supabase Auth can store", async () => {
+    const email = `${randomUUID()}@example.org`.padStart(255, "a");
+    expect(await post("register", { ...newLogin(), email })).toMatchObject({ status: 200, body: { email } });
+  });
+
   test("keeps the role that is asked for as a word that grants nothing", async () => {
     const login = newLogin();
     const { body } = await post("register", { ...login, role: "admin" });
@@ -78,6 +83,11 @@ describe("POST /auth/register", () => {
   test.for<[string, object, object]>([
     ["no email", { email: undefined }, { loc: ["body", "email"], msg: "Field required" }],
     ["no address", { email: "ada" }, { loc: ["body", "email"], msg: "Input should be an email address" }],
+    [
+      "an address that is longer than Supabase Auth can store",
+      { email: `${"a".repeat(250)}@b.org` },
+      { loc: ["body", "email"], msg: "String should have at most 255 characters" },
+    ],
     ["an address with a NUL", { email: "a\u0000@b.c" }, { loc: ["body", "email"] }],
     ["no password", { password: undefined }, { loc: ["body", "password"], msg: "Field required" }],
     ["a number as password", { password: 1234567 }, { loc: ["body", "password"], type: "string_type" }],

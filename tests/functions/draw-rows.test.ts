@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { drawRows, randomSeed, rowsOf } from "../../functions/api/draw-rows.ts";
+import { drawRows, randomSeed, toRowCount } from "../../functions/api/draw-rows.ts";
 
 const rows = Array.from({ length: 10 }, (_, index) => index);
 
@@ -33,9 +33,9 @@ test("draws each row as often as any other, at every place", () => {
 });
 
 test("a size is a number of rows, or a fraction of all", () => {
-  expect([1, 5, 100].map((size) => rowsOf(size, 50))).toEqual([1, 5, 50]);
-  expect([0.5, 0.999, 0.001].map((size) => rowsOf(size, 50))).toEqual([25, 50, 1]);
-  expect([1, 0.5].map((size) => rowsOf(size, 0))).toEqual([0, 0]);
+  expect([1, 5, 100].map((size) => toRowCount(size, 50))).toEqual([1, 5, 50]);
+  expect([0.5, 0.999, 0.001].map((size) => toRowCount(size, 50))).toEqual([25, 50, 1]);
+  expect([1, 0.5].map((size) => toRowCount(size, 0))).toEqual([0, 0]);
 });
 
 test("a seed is a whole number that SQL takes", () => {

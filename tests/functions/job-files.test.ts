@@ -18,6 +18,9 @@ describe("a URL that a job names", () => {
     ["http://127.0.0.1:9199/corral/jobs/7/a%20b.csv?X-Goog-Signature=00", "gs://corral/jobs/7/a b.csv"],
     ["gs://corral/jobs/7/a b.csv", "gs://corral/jobs/7/a b.csv"],
     ["https://storage.googleapis.com/other/public.csv", "https://storage.googleapis.com/other/public.csv"],
+    ["HTTPS://Example.org", "https://example.org/"],
+    ["https://ex\nample.org/a b.py", "https://example.org/a%20b.py"],
+    ["https://example.org\\@127.0.0.1/", "https://example.org/@127.0.0.1/"],
   ])("%s is kept as %s", (url, kept) => {
     expect(files.admit("data_url", url)).toBe(kept);
   });
@@ -31,6 +34,17 @@ describe("a URL that a job names", () => {
   ])("%s is refused as %s", (url, code) => {
     expect(() => files.admit("data_url", url)).toThrow(expect.objectContaining({ code }));
   });
+});
+
+test.each([
+  "https://storage.googleapis.com/corral/jobs/7/data/data.csv",
+  "https://corral.storage.googleapis.com/jobs/7/data/data.csv",
+  "http://127.0.0.1:9199/corral/jobs/7/data/data.csv",
+  "GS://corral/jobs/7/data/data.csv",
+])("an object that a row names as %s is not signed", async (url) => {
+  expect(await files.toReadable(url)).toBe(url);
+  expect(await files.toResult(url)).toEqual({ final_result_url: url, final_result_object: null });
+  expect(await files.toReadable("gs://corral/jobs/7/a")).toBe("http://127.0.0.1:9/signed?GET=jobs/7/a");
 });
 
 test("a result in another bucket is passed on as it is", async () => {

@@ -162,8 +162,32 @@ describe("an idempotency key", () => {
     const first = await create({ ...WISHES, idempotency_key });
     expect(first.status).toBe(201);
     await functions.call(`/jobs/${first.body.job_id}/cancel`, { method: "POST", token: owner.token });
-    const again = await create({ ...WISHES, title: "Snow", idempotency_key });
+    const again = await create({ ...WISHES, requirements_url: null, idempotency_key });
     expect(again).toMatchObject({ status: 200, body: { job_id: first.body.job_id, status: "CANCELLED" } });
+  });
+
+  test("is refused with 409 when it came with other wishes before", async () => {
+    const idempotency_key = randomUUID();
+    await create({ ...WISHES, idempotency_key });
+    expect(await create({ ...WISHES, title: "Snow", idempotency_key })).toMatchObject({
+      status: 409,
+      body: { code: "idempotency_conflict" },
+    });
+  });
+
+  test("is not taken from its owner by whoever names him without a token, nor the other way", async () => {
+    const idempotency_key = randomUUID();
+    const evil = { ...WISHES, idempotency_key, user_id: owner.id, code_url: "https://example.net/evil.py" };
+    const [first, second] = await inOpenEnrollment(async () => [
+      await createWithoutToken(evil),
+      await createWithoutToken(evil),
+    ]);
+    expect([first?.status, second?.status, second?.body.job_id]).toEqual([201, 200, first?.body.job_id]);
+    const own = await create({ ...WISHES, idempotency_key });
+    expect(own.status).toBe(201);
+    expect(await jobOf(own.body.job_id)).toMatchObject({ code_url: CODE, is_open: false });
+    const again = await create({ ...WISHES, idempotency_key });
+    expect([again.status, again.body.job_id]).toEqual([200, own.body.job_id]);
   });
 
   test("may come as a header, and makes one job of many calls at once", async () => {
@@ -277,6 +301,18 @@ describe("a URL that a job names", () => {
   ] as const)("is refused in %s: %s", async ([field, url, detail]) => {
     const refused = { status: 422, body: { detail, code: "address_not_public" } };
     expect(await create({ ...WISHES, [field]: url })).toMatchObject(refused);
+  });
+
+  test("is kept as the URL standard spells it", async () => {
+    const typed = {
+      code_url: "https://example.org\\@127.0.0.1/train.py",
+      data_url: "https://ex\nample.org/rain fall.csv",
+    };
+    const { body } = await create({ ...WISHES, ...typed });
+    expect(await jobOf(body.job_id)).toMatchObject({
+      code_url: "https://example.org/@127.0.0.1/train.py",
+      data_url: "https://example.org/rain%20fall.csv",
+    });
   });
 
   test("is kept as a gs:// URL when it names an object of the bucket, in whatever way", async () => {

@@ -70,13 +70,14 @@ export async function startApi() {
     /** Plays the container that looks at Snowflake. */
     async publishCatalog(schema: string, tables: SourceTable[]) {
       const { run, attempt } = await startRun("snowflake-catalog", schema);
-      await asService("select public.publish_catalog($1, $2, $3)", [run, attempt, JSON.stringify(tables)]);
+      const schemas = [{ schema_name: schema, tables }];
+      await asService("select public.publish_catalog($1, $2, $3)", [run, attempt, JSON.stringify(schemas)]);
     },
 
     /** A fresh schema of Snowflake's, with tables of these names; answers the schema's. */
     async addSchema(...tables: string[]): Promise<string> {
       const schema = `S${randomUUID().slice(0, 8).toUpperCase()}`;
-      await db.sql("insert into corral.source_schemas (schema_name, listed_at) values ($1, corral.now())", [schema]);
+      await db.sql("insert into corral.source_schemas values ($1, $1, corral.now())", [schema]);
       await db.sql("insert into corral.source_tables select $1, n, 3, 1024, null from unnest($2::text[]) n", [
         schema,
         tables,

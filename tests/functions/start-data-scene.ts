@@ -9,7 +9,7 @@ type Row = Cell[];
 interface SceneTable {
   schema?: string;
   table?: string;
-  columns?: { name: string; type: string }[];
+  columns?: { name: string; type: string; source_type?: string }[];
   first?: Row[];
   random?: Row[];
   totalRows?: number;

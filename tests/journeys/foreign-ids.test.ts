@@ -70,6 +70,35 @@ async function expectNothing(theirs: Holding, tries: Try[], refusals = [400, 401
 
 const WISHES = { title: "mine", data_url: "https://example.org/rain.csv", code_url: "https://example.org/train.py" };
 
+/** Every way to write down an object of the bucket beside its name. */
+function spellingsOf(url: string): string[] {
+  const { bucket, storage_endpoint: endpoint } = cloud.info;
+  const object = url.slice(`gs://${bucket}/`.length);
+  const encoded = [...object].map((char) => (char === "/" ? char : `%${char.charCodeAt(0).toString(16)}`)).join("");
+  return [
+    ...["storage.googleapis.com", "storage.cloud.google.com", "ada@storage.googleapis.com"].map(
+      (host) => `https://${host}`,
+    ),
+    ...["STORAGE.GoogleAPIs.com", "storage.googleapis.com.", "storage.googleapis.com:443"].map(
+      (host) => `https://${host}`,
+    ),
+    ...["http://storage.googleapis.com", endpoint, endpoint.replace("127.0.0.1", "0x7f.1")],
+  ]
+    .flatMap((origin) => [`${origin}/${bucket}/${object}`, `${origin}/${bucket}/${encoded}?X-Goog-Signature=00`])
+    .concat([
+      `https://${bucket}.storage.googleapis.com/${object}`,
+      `https://${bucket.toUpperCase()}.storage.googleapis.com./${encoded}`,
+      `https://storage.googleapis.com/elsewhere/../${bucket}/${object}`,
+      `https://storage.googleapis.com\\${bucket}/${object}`,
+      `https://storage.google\napis.com/${bucket}/${object}`,
+      `https://www.googleapis.com/storage/v1/b/${bucket}/o/${encodeURIComponent(object)}?alt=media`,
+      `${endpoint}/download/storage/v1/b/${bucket}/o/${encodeURIComponent(object)}`,
+      `GS://${bucket}/${object}`,
+    ]);
+}
+
+const objectsOf = (his: Holding) => [his.codeUrl, his.dataUrl, his.datasetUrl, his.chunkUrl, his.resultUrl];
+
 /** What a user may try on what is another's: jobs, projects, data, uploads, swarm. */
 const triesOf = (theirs: Holding, token: string | undefined): Try[] =>
   [
@@ -145,28 +174,77 @@ describe("two owners who try everything on each other's ids get nothing", () => 
     }
   });
 
+  test("as users, by other spellings of another's objects", async () => {
+    for (const [mine, theirs] of pairs()) {
+      const urls = [theirs.dataUrl, theirs.resultUrl].flatMap(spellingsOf);
+      const tries = urls.flatMap((url) => [
+        { path: "/jobs", body: { ...WISHES, code_url: url }, token: mine.user.token },
+        { path: "/jobs", body: { ...WISHES, data_url: url }, token: mine.user.token },
+      ]);
+      await expectNothing(theirs, tries, [403, 422]);
+    }
+  });
+
+  /** Has the user's own project, which has a dataset, trained; resolves to the jobs that come of it. */
+  async function train({ user, datasetUrl }: Holding, training: object, method: "POST" | "PATCH") {
+    const { token } = user;
+    const body = { name: "trap", metadata: { training } };
+    const made = await attempt({ path: "/rest/v1/projects", body: method === "POST" ? body : {}, token, rest: true });
+    const [{ id }] = JSON.parse(made.text);
+    // Only Postgres can give him a dataset; this one is his own.
+    await cloud.sql("insert into public.datasets (project_id, name, gcs_url) values ($1, 'own', $2)", [id, datasetUrl]);
+    const path = `/rest/v1/projects?id=eq.${id}`;
+    const start = { ...(method === "PATCH" ? body : {}), status: "pending_training" };
+    expect((await attempt({ method: "PATCH", path, body: start, token, rest: true })).status).toBe(200);
+    const jobs = await cloud.sql<{ code_url: string }>(
+      "delete from corral.jobs where project_id = $1 returning code_url",
+      [id],
+    );
+    await cloud.sql("delete from public.projects where id = $1", [id]);
+    return jobs;
+  }
+
   test("as users, by a training of their own project that names what is another's", async () => {
     for (const [mine, theirs] of pairs()) {
-      const { token } = mine.user;
-      for (const training of [
-        { code_url: theirs.codeUrl },
-        { code_url: WISHES.code_url, requirements_url: theirs.codeUrl },
-        { code_url: WISHES.code_url, swarm: theirs.swarm },
-      ]) {
-        const made = await attempt({ path: "/rest/v1/projects", body: { name: "trap" }, token, rest: true });
-        const [{ id }] = JSON.parse(made.text);
-        // The dataset is his own; only Postgres can give him one.
-        await cloud.sql("insert into public.datasets (project_id, name, gcs_url) values ($1, 'own', $2)", [
-          id,
-          mine.datasetUrl,
-        ]);
-        const jobs = () => cloud.sql("select id from corral.jobs where project_id = $1", [id]);
-        const path = `/rest/v1/projects?id=eq.${id}`;
-        const body = { status: "pending_training", metadata: { training: { ...training, user_id: theirs.user.id } } };
-        await attempt({ method: "PATCH", path, body, token, rest: true });
-        expect(await jobs(), JSON.stringify(training)).toEqual([]);
-        await cloud.sql("delete from public.projects where id = $1", [id]);
+      const { codeUrl: code_url } = mine;
+      const before = await everythingOf(theirs);
+      for (const url of spellingsOf(theirs.dataUrl)) {
+        expect.soft(await train(mine, { code_url: url }, "POST"), url).toEqual([]);
+        expect.soft(await train(mine, { code_url, requirements_url: url }, "PATCH"), url).toEqual([]);
       }
+      for (const method of ["POST", "PATCH"] as const) {
+        for (const url of objectsOf(theirs)) expect.soft(await train(mine, { code_url: url }, method), url).toEqual([]);
+        expect(await train(mine, { code_url, swarm: theirs.swarm }, method)).toEqual([]);
+        expect(await train(mine, { code_url, user_id: theirs.user.id }, method)).toEqual([]);
+        expect(await train(mine, { code_url }, method)).toMatchObject([{ code_url }]);
+      }
+      expect(await everythingOf(theirs)).toEqual(before);
+    }
+  });
+
+  test("as users, from a job that holds another's object in a spelling that nobody let in", async () => {
+    for (const [mine, theirs] of pairs()) {
+      for (const url of spellingsOf(theirs.dataUrl)) {
+        await cloud.sql(
+          "update corral.jobs set code_url = $2, requirements_url = $2, final_result_url = $2 where id = $1",
+          [mine.job, url],
+        );
+        const { token } = mine.user;
+        const replies = [
+          await attempt({ method: "GET", path: `/jobs/list/${mine.user.id}`, token }),
+          await attempt({ method: "GET", path: `/jobs/${mine.job}`, token }),
+          await attempt({ method: "GET", path: `/jobs/download/${mine.job}`, token }),
+          await attempt({ path: "/agent/request_task", body: { agent_id: mine.agent.id }, token: mine.agent.token }),
+        ];
+        for (const { status, text } of replies) {
+          expect.soft([status, text.includes(JSON.stringify(url))], text).toEqual([200, true]);
+          expect.soft(text, url).not.toMatch(new RegExp(`${theirs.dataUrl.split("/").at(-2)}[^"]*X-Goog-Credential`));
+        }
+      }
+      await cloud.sql(
+        "update corral.jobs set code_url = $2, requirements_url = null, final_result_url = null where id = $1",
+        [mine.job, mine.codeUrl],
+      );
     }
   });
 
@@ -179,10 +257,7 @@ describe("two owners who try everything on each other's ids get nothing", () => 
       });
       const { url, headers } = JSON.parse(target.text);
       const before = await everythingOf(theirs);
-      const objects = [theirs.codeUrl, theirs.dataUrl, theirs.datasetUrl, theirs.chunkUrl, theirs.resultUrl].map(
-        (name) => name.replace("gs://", ""),
-      );
-      for (const object of objects) {
+      for (const object of objectsOf(theirs).map((name) => name.replace("gs://", ""))) {
         const signed = new URL(url);
         signed.pathname = `/${object}`;
         const put = await fetch(signed, { method: "PUT", headers, body: "forged" });

@@ -23,7 +23,7 @@ export const completeTaskRoute = ({ hot, files, settleLater }: Deps) =>
       agent: agent_id,
       token: c.var.tokenHash,
       ...toNamedTask(named),
-      result_url: files.toResultUrl(named.task_id, result_url),
+      ...files.toResult(named.task_id, result_url),
       rows,
     });
     if (outcome !== "completed") throw new CorralError(outcome);

@@ -5,6 +5,7 @@ import { CorralError } from "../../../shared/errors.ts";
 import type { AgentEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
+import { throwRefusal } from "../throw-refusal.ts";
 import { toNamedTask, toNamedTasks } from "../to-named-tasks.ts";
 import { toTiming } from "../to-timing.ts";
 import { COMPLETED } from "./complete-task.ts";
@@ -31,14 +32,14 @@ export const cycleRoute = ({ hot, files, settleLater }: Deps) =>
       complete: complete
         ? {
             ...toNamedTask(complete),
-            result_url: files.toResultUrl(complete.task_id, complete.result_url),
+            ...files.toResult(complete.task_id, complete.result_url),
             rows: complete.rows ?? null,
           }
         : null,
       claim,
       request_id,
     });
-    if (outcome === "agent_not_found" || outcome === "unauthorized") throw new CorralError(outcome);
+    throwRefusal(outcome);
     if (completion?.settle && completion.jobId !== null) settleLater(completion.jobId);
     return c.json(
       {

@@ -1,9 +1,9 @@
 import { failTaskReply, failTaskRequest } from "../../../shared/contract/agent.ts";
 import { failTask } from "../../../shared/db/tasks.ts";
-import { CorralError } from "../../../shared/errors.ts";
 import type { AgentEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
+import { throwRefusal } from "../throw-refusal.ts";
 import { toNamedTask } from "../to-named-tasks.ts";
 import { toTiming } from "../to-timing.ts";
 
@@ -27,7 +27,7 @@ export const failTaskRoute = ({ db, settleLater }: Deps) =>
     const failure = { ...toNamedTask(named), reason, retryable, giveBack: give_back };
     const failed = await failTask(db, { agent: agent_id, token: c.var.tokenHash }, failure);
     const { outcome, jobId, settle } = failed;
-    if (outcome !== "retrying" && outcome !== "failed" && outcome !== "returned") throw new CorralError(outcome);
+    throwRefusal(outcome);
     if (settle && jobId !== null) settleLater(jobId);
     return c.json({ message: MESSAGES[outcome], outcome, ...toTiming(failed) }, 200);
   });

@@ -1,11 +1,11 @@
 import { registerReply, registerRequest } from "../../../shared/contract/agent.ts";
 import { registerAgent } from "../../../shared/db/agents.ts";
-import { CorralError } from "../../../shared/errors.ts";
 import { createAgentToken, hashToken } from "../../../shared/hash-token.ts";
 import type { AgentEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import { parseRamGb } from "../../../shared/parse-ram.ts";
 import type { Deps } from "../app.ts";
+import { throwRefusal } from "../throw-refusal.ts";
 import { toTiming } from "../to-timing.ts";
 
 const route = createRoute({
@@ -35,7 +35,7 @@ export const registerRoute = ({ db }: Deps) =>
       },
     );
     const { outcome } = registered;
-    if (outcome !== "created" && outcome !== "linked") throw new CorralError(outcome);
+    throwRefusal(outcome);
     const message = outcome === "created" ? `New Agent ${id} registered!` : `Welcome back, Agent ${id}`;
     const issued = registered.tokenIssued ? { agent_token: token } : {};
     return c.json({ message, status: outcome, ...issued, ...toTiming(registered) }, 200);

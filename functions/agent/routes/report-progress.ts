@@ -1,9 +1,9 @@
 import { progressReply, progressRequest } from "../../../shared/contract/agent.ts";
 import { reportTaskProgress } from "../../../shared/db/tasks.ts";
-import { CorralError } from "../../../shared/errors.ts";
 import type { AgentEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
+import { throwRefusal } from "../throw-refusal.ts";
 import { toNamedTask } from "../to-named-tasks.ts";
 import { toTiming } from "../to-timing.ts";
 
@@ -22,6 +22,6 @@ export const reportProgressRoute = ({ db }: Deps) =>
     const { agent_id, progress = null, message = null, ...named } = c.req.valid("json");
     const speaker = { agent: agent_id, token: c.var.tokenHash };
     const { outcome, ...timing } = await reportTaskProgress(db, speaker, { ...toNamedTask(named), progress, message });
-    if (outcome !== "continue" && outcome !== "stop") throw new CorralError(outcome);
+    throwRefusal(outcome);
     return c.json({ message: MESSAGES[outcome], outcome, ...toTiming(timing) }, 200);
   });

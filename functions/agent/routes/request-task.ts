@@ -1,8 +1,8 @@
 import { requestTaskReply, requestTaskRequest } from "../../../shared/contract/agent.ts";
-import { CorralError } from "../../../shared/errors.ts";
 import type { AgentEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
+import { throwRefusal } from "../throw-refusal.ts";
 import { toTiming } from "../to-timing.ts";
 
 const route = createRoute({
@@ -17,6 +17,6 @@ export const requestTaskRoute = ({ hot, files }: Deps) =>
   createRouter<AgentEnv>().openapi(route, async (c) => {
     const { agent_id, request_id = null } = c.req.valid("json");
     const { outcome, task, ...timing } = await hot.requestTask({ agent: agent_id, token: c.var.tokenHash, request_id });
-    if (outcome === "agent_not_found" || outcome === "unauthorized") throw new CorralError(outcome);
+    throwRefusal(outcome);
     return c.json({ ...(await files.toAssignment(task)), ...toTiming(timing) }, 200);
   });

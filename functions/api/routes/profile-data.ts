@@ -3,13 +3,14 @@ import { queryReply, waitHeaders } from "../../../shared/contract/queries.ts";
 import { getDataTable } from "../../../shared/db/data.ts";
 import type { DataEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
+import { readProfile } from "../../../shared/profile/read-profile.ts";
 import type { Deps } from "../app.ts";
-import { randomSeed, rowsOf } from "../draw-rows.ts";
-import { profileSql } from "../profile-sql.ts";
+import { tableProfileSql } from "../data-sql.ts";
+import { randomSeed, toRowCount } from "../draw-rows.ts";
 import { requireNoFailure } from "../query-files.ts";
 import { isOver, runQuery } from "../run-query.ts";
 import { toDataTable } from "../to-data-table.ts";
-import { readProfileRows, toProfileReply } from "../to-profile-reply.ts";
+import { toProfileReply } from "../to-profile-reply.ts";
 import { toQueryReply } from "../to-query-reply.ts";
 
 /** Long enough for a container to start. */
@@ -43,13 +44,13 @@ export const profileDataRoute = ({ db, snapshots, results, watch }: Deps) =>
       const profile = await snapshots.readProfile(row.folder);
       return c.json(toProfileReply(sight, profile, "sync"), 200);
     }
-    const count = rowsOf(sample_size ?? sight.row_count, sight.row_count);
-    const sampled = count < sight.row_count ? { count, seed: randomSeed() } : undefined;
-    const sql = profileSql(sight, sampled);
+    const count = toRowCount(sample_size ?? sight.row_count, sight.row_count);
+    const drawn = count < sight.row_count ? { count, seed: randomSeed() } : undefined;
+    const sql = tableProfileSql(sight, drawn);
     const spec = { sql, parameters: null, outputFormat: "json", limits: { bytes: MAX_BYTES } } as const;
     const query = await runQuery(c, { db, watch }, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
     if (!isOver(query)) return c.json(await toQueryReply(query, results), 202);
     requireNoFailure(query);
     const rows = await results.readJson(await results.getResult(query));
-    return c.json(toProfileReply(sight, readProfileRows(rows, sight.columns), "query"), 200);
+    return c.json(toProfileReply(sight, readProfile(rows, sight.columns), "query"), 200);
   });

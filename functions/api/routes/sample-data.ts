@@ -1,19 +1,21 @@
 import { z } from "zod";
 import { ByteBudget } from "../../../shared/byte-budget.ts";
+import type { Cell } from "../../../shared/cell.ts";
+import { CONTENT_TYPES } from "../../../shared/content-types.ts";
 import { sampleReply, sampleRequest } from "../../../shared/contract/data.ts";
 import { queryReply, waitHeaders } from "../../../shared/contract/queries.ts";
 import { getDataTable } from "../../../shared/db/data.ts";
 import type { DataEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
-import { firstRowsSql, sourceSql } from "../data-sql.ts";
+import { firstRowsSql, randomRowsSql } from "../data-sql.ts";
 import { deliverResult } from "../deliver-result.ts";
-import { drawRows, randomSeed, rowsOf } from "../draw-rows.ts";
-import { CONTENT_TYPES, requireNoFailure, versionRead } from "../query-files.ts";
+import { drawRows, randomSeed, toRowCount } from "../draw-rows.ts";
+import { requireNoFailure, versionRead } from "../query-files.ts";
 import { renderCsv, renderJson } from "../render-rows.ts";
 import { isOver, runQuery } from "../run-query.ts";
 import { showColumns } from "../show-columns.ts";
-import type { Cell, Sample } from "../snapshot-files.ts";
+import type { Sample } from "../snapshot-files.ts";
 import { tellWhenRead } from "../tell-when-read.ts";
 import { toDataTable } from "../to-data-table.ts";
 import { toQueryReply } from "../to-query-reply.ts";
@@ -29,7 +31,7 @@ const HELD_LENGTH = 6 * MAX_INLINE_LENGTH;
 
 const headers = z.object({
   "x-snapshot-version": z.string().describe("Of the snapshot that the rows are from"),
-  "x-sample-seed": z.string().describe("With this `seed`, the same version gives the same rows again"),
+  "x-sample-seed": z.string().describe("With this `seed`, the same call gives the same rows of the same version again"),
 });
 
 const route = createRoute({
@@ -37,6 +39,8 @@ const route = createRoute({
   path: "/data/sample",
   operationId: "sampleData",
   summary: "Read the first rows of a table, or random ones",
+  description:
+    "A sync stores a table's first 1,000 rows and 10,000 random ones, fewer where they are large. Those come at once as JSON and CSV, up to 4 MiB of them; more, and Parquet, are read by a query, for which the call waits 30 seconds unless `Prefer: wait=N` says otherwise.",
   request: { body: jsonBody(sampleRequest), headers: waitHeaders },
   responses: {
     200: {
@@ -76,7 +80,7 @@ export const sampleDataRoute = ({ db, snapshots, results, watch }: Deps) => {
     const sight = toDataTable(row);
     const draw: Draw = {
       type: wish.sample_type,
-      count: rowsOf(wish.sample_size, sight.row_count),
+      count: toRowCount(wish.sample_size, sight.row_count),
       seed: wish.seed ?? randomSeed(),
     };
     c.header("x-sample-seed", String(draw.seed));
@@ -97,7 +101,7 @@ export const sampleDataRoute = ({ db, snapshots, results, watch }: Deps) => {
         return c.body(reply.body, 200);
       }
     }
-    const sql = draw.type === "first" ? firstRowsSql(sight, draw.count) : sourceSql(sight, draw);
+    const sql = draw.type === "first" ? firstRowsSql(sight, draw.count) : randomRowsSql(sight, draw);
     const spec = { sql, parameters: null, outputFormat: wish.output_format, limits: null };
     const query = await runQuery(c, { db, watch }, spec, { defaultSeconds: DEFAULT_WAIT_SECONDS });
     if (!isOver(query)) return c.json(await toQueryReply(query, results), 202);

@@ -1,9 +1,11 @@
 import { idParams } from "../../../shared/contract/digits.ts";
 import { listSyncsQuery, listSyncsReply, startSyncRequest, syncReply } from "../../../shared/contract/syncs.ts";
 import { cancelSync, getSync, listSyncs, startSync } from "../../../shared/db/syncs.ts";
+import { CorralError } from "../../../shared/errors.ts";
 import type { DataEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
+import { awaitSource } from "../await-source.ts";
 import { toSyncReply } from "../to-sync-reply.ts";
 import { toSyncSpec } from "../to-sync-spec.ts";
 
@@ -11,7 +13,9 @@ const startRoute = createRoute({
   method: "post",
   path: "/sync/start",
   operationId: "startSync",
-  summary: "Start a sync of a registered table: its fields at top level, or in sync_request",
+  summary: "Start a sync: its fields at top level, or in sync_request",
+  description:
+    "A table that nobody registered is looked for in Snowflake, which may take some seconds, and registered.",
   request: { body: jsonBody(startSyncRequest) },
   responses: { 200: jsonReply(syncReply, "The sync, which waits for its container"), ...refusals },
 });
@@ -48,7 +52,11 @@ export const syncRoutes = ({ db }: Deps) =>
   createRouter<DataEnv>()
     .openapi(startRoute, async (c) => {
       const { table_name: table, schema_name: schema, ...wishes } = c.req.valid("json");
-      return c.json(toSyncReply(await startSync(db, c.var.call.id, { schema, table }, toSyncSpec(wishes))), 200);
+      const { sync } = await awaitSource(c, db, (run) =>
+        startSync(db, c.var.call.id, { schema, table }, toSyncSpec(wishes), run),
+      );
+      if (sync === null) throw new CorralError("table_not_found");
+      return c.json(toSyncReply(sync), 200);
     })
     .openapi(listRoute, async (c) => {
       const syncs = await listSyncs(db, c.var.call.id, c.req.valid("query").limit);

@@ -1,12 +1,9 @@
 import { downloadJobQuery, downloadJobReply, jobParams } from "../../../shared/contract/jobs.ts";
-import type { Caller } from "../../../shared/db/caller-args.ts";
-import { getJob } from "../../../shared/db/jobs.ts";
+import { downloadJob } from "../../../shared/db/jobs.ts";
 import { CorralError } from "../../../shared/errors.ts";
 import { createRoute, createRouter, jsonReply, refusals } from "../../../shared/http/create-router.ts";
 import type { Deps } from "../app.ts";
 import { readUserId } from "../read-owner.ts";
-
-const ANYBODY: Caller = { userId: null, isAdmin: true };
 
 const route = createRoute({
   method: "get",
@@ -20,11 +17,7 @@ export const downloadJobRoute = ({ db, files }: Deps) =>
   createRouter().openapi(route, async (c) => {
     const { id } = c.req.valid("param");
     const { user_id } = c.req.valid("query");
-    const found = await getJob(db, id, c.var.caller);
-    if (found.outcome === "job_not_found") {
-      const { outcome } = await getJob(db, id, ANYBODY);
-      throw new CorralError(outcome === "found" ? "job_not_yours" : "job_not_found");
-    }
+    const found = await downloadJob(db, id, c.var.caller);
     if (found.outcome !== "found") throw new CorralError(found.outcome);
     const { title, status, owner_id, final_result_url } = found.job;
     if (user_id !== undefined && readUserId(user_id) !== owner_id) throw new CorralError("job_not_yours");

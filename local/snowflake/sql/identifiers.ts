@@ -20,7 +20,11 @@ export const duckName = (name: string) => quoteName(encodeName(name));
 
 export const quoteName = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
-export const quoteText = (text: string) => `'${text.replaceAll("'", "''")}'`;
+/** A text as DuckDB reads it, to which a NUL is the end of the statement. */
+export function quoteText(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes("\0") ? `(${quoted.replaceAll("\0", "' || chr(0) || '")})` : quoted;
+}
 
 /** A name as Snowflake prints it in messages. */
 export const printName = (name: string) => (/^[A-Z_][A-Z0-9_$]*$/.test(name) ? name : quoteName(name));

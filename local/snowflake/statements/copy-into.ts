@@ -8,10 +8,10 @@ import { STATEMENT } from "../execution.ts";
 import { type ResultColumn, smallResult, textColumns } from "../result-writer.ts";
 import { countBytes, describe } from "../run-query.ts";
 import { openScope } from "../scope.ts";
-import { SnowflakeError, unsupported } from "../snowflake-error.ts";
+import { noSuchObject, SnowflakeError, unsupported } from "../snowflake-error.ts";
 import type { Cursor } from "../sql/cursor.ts";
 import { Cursor as Reader } from "../sql/cursor.ts";
-import { quoteName, quoteText } from "../sql/identifiers.ts";
+import { printName, quoteName, quoteText } from "../sql/identifiers.ts";
 import { rewrite } from "../sql/rewrite-query.ts";
 import { isGroup, isWord } from "../sql/token-tree.ts";
 import { readValue } from "./session-statements.ts";
@@ -26,17 +26,23 @@ interface Options {
   maxFileSize: number;
 }
 
-interface File {
+/** A file as DuckDB wrote it. */
+interface Written {
   path: string;
-  name: string;
   rows: number;
   size: number;
+}
+
+interface File extends Written {
+  name: string;
 }
 
 const DEFAULT_FILE_SIZE = 16 * 1024 * 1024;
 const LARGEST_FILE_SIZE = 5 * 1024 ** 3;
 /** As many rows as one of eight threads would write before the next file begins. */
 const ROW_GROUPS_PER_FILE = 4;
+/** How many times larger than asked for a file may be: the size is an aim. */
+const TOLERANCE = 2;
 const listing = z.object({ items: z.array(z.object({ name: z.string() })).optional() });
 const EXTENSIONS = { snappy: ".snappy.parquet", uncompressed: ".parquet", gzip: ".gz.parquet", zstd: ".zstd.parquet" };
 
@@ -98,7 +104,7 @@ function readOptions(execution: Execution, cursor: Cursor): Options {
     },
     maxFileSize: DEFAULT_FILE_SIZE,
   };
-  let integration = false;
+  let integration: string | undefined;
   let parquet = false;
   while (!cursor.done) {
     if (isWord(cursor.peek(), "PARTITION")) throw unsupported("PARTITION BY");
@@ -120,7 +126,7 @@ function readOptions(execution: Execution, cursor: Cursor): Options {
       continue;
     }
     const value = readValue(cursor);
-    if (name === "STORAGE_INTEGRATION") integration = true;
+    if (name === "STORAGE_INTEGRATION") integration = String(value);
     else if (name === "HEADER") options.header = value === true;
     else if (name === "SINGLE") options.single = value === true;
     else if (name === "OVERWRITE") options.overwrite = value === true;
@@ -130,12 +136,13 @@ function readOptions(execution: Execution, cursor: Cursor): Options {
     else throw unsupported(`the copy option ${name}`);
   }
   if (!parquet) throw unsupported("unloading to another format than PARQUET");
-  if (!integration)
+  if (integration === undefined)
     throw new SnowflakeError(
       "003167",
       "42601",
       "SQL compilation error:\nA storage integration is required for a gcs:// location.",
     );
+  if (integration !== execution.storage.integration) throw noSuchObject("Integration", printName(integration));
   if (options.maxFileSize > LARGEST_FILE_SIZE || !(options.maxFileSize > 0))
     throw new SnowflakeError(
       "001008",
@@ -178,42 +185,52 @@ async function unload(
 ): Promise<File[]> {
   const given = columns.map((_, at) => `c${at}`).join(", ");
   const names = columns.map(({ name }, at) => (options.header ? name : `_COL_${at}`));
-  const values = columns
-    .map(({ type }, at) => `${unloadedSql(type, `c${at}`)} AS ${quoteName(names[at] ?? "")}`)
-    .join(", ");
-  const extension = EXTENSIONS[options.compression];
-  const settings = [
-    "FORMAT parquet",
-    `COMPRESSION ${options.compression}`,
-    "RETURN_STATS",
-    ...(options.single
-      ? []
-      : [
-          `ROW_GROUPS_PER_FILE ${ROW_GROUPS_PER_FILE}`,
-          `FILE_SIZE_BYTES ${options.maxFileSize}`,
-          "FILENAME_PATTERN 'data_{i}'",
-        ]),
-  ];
-  const target = options.single ? join(folder, "data.parquet") : folder;
-  if (!options.single) settings.push("OVERWRITE_OR_IGNORE");
-  const written = await execution.connection.runAndReadAll(
-    `COPY (SELECT ${values} FROM (${source}) q(${given})) TO ${quoteText(target)} (${settings.join(", ")})`,
-  );
-  const files = written.getRowsJS().map(([path, rows, size], at) => ({
-    path: String(path),
-    name: `data_${options.includeQueryId ? `${execution.query.id}_` : ""}0_${at % 8}_${Math.floor(at / 8)}${extension}`,
-    rows: Number(rows),
-    size: Number(size),
-  }));
-  const large = options.single ? files.find(({ size }) => size > options.maxFileSize) : undefined;
+  const values = columns.map(({ type }, at) => `${unloadedSql(type, `c${at}`)} AS ${quoteName(names[at] ?? "")}`);
+  const write = async (target: string, selected: string[], settings: string[]): Promise<Written[]> => {
+    const to = ["FORMAT parquet", `COMPRESSION ${options.compression}`, "RETURN_STATS", ...settings].join(", ");
+    const written = await execution.connection.runAndReadAll(
+      `COPY (SELECT ${selected.join(", ")} FROM (${source}) q(${given})) TO ${quoteText(join(folder, target))} (${to})`,
+    );
+    return written
+      .getRowsJS()
+      .map(([path, rows, size]) => ({ path: String(path), rows: Number(rows), size: Number(size) }))
+      .filter(({ rows }) => rows > 0);
+  };
+  const written = options.single
+    ? await write("data.parquet", values, [])
+    : await writeFiles(values, options.maxFileSize, write);
+  const large = options.single ? written.find(({ size }) => size > options.maxFileSize) : undefined;
   if (large !== undefined)
     throw new SnowflakeError(
       "100102",
       "22000",
       `Max file size (${options.maxFileSize}) exceeded for unload single file mode. Actual file size is ${large.size}.`,
     );
-  return files.filter(({ rows }) => rows > 0);
+  const id = options.includeQueryId ? `${execution.query.id}_` : "";
+  const extension = EXTENSIONS[options.compression];
+  return written.map((file, at) => ({ ...file, name: `data_${id}0_${at % 8}_${Math.floor(at / 8)}${extension}` }));
 }
+
+/**
+ * Files of about the size that was asked for. DuckDB begins another one after whole groups of rows only: where these are
+ * far too large, all is written anew, in files of so many rows as came to that size.
+ */
+async function writeFiles(
+  values: string[],
+  maxFileSize: number,
+  write: (target: string, selected: string[], settings: string[]) => Promise<Written[]>,
+): Promise<Written[]> {
+  const perFile = [`ROW_GROUPS_PER_FILE ${ROW_GROUPS_PER_FILE}`, `FILE_SIZE_BYTES ${maxFileSize}`];
+  const written = await write("groups", values, [...perFile, "FILENAME_PATTERN 'data_{i}'"]);
+  if (written.every(({ size }) => size <= maxFileSize * TOLERANCE)) return written;
+  const [rows, bytes] = [sumOf(written, "rows"), sumOf(written, "size")];
+  const fitting = Math.max(1, Math.floor((rows * maxFileSize) / bytes));
+  const place = `(row_number() OVER () - 1) // ${fitting} AS "~file"`;
+  return write("pieces", [...values, place], ['PARTITION_BY ("~file")', "FILENAME_PATTERN 'data_{i}'"]);
+}
+
+const sumOf = (files: { rows: number; size: number }[], what: "rows" | "size") =>
+  files.reduce((sum, file) => sum + file[what], 0);
 
 /** A path that does not end with a slash is the beginning of the files' names; with SINGLE it is the name. */
 function objectName(prefix: string, name: string, options: Options): string {
@@ -263,8 +280,7 @@ function report(files: File[], width: number, options: Options) {
       files.map(({ name, size, rows }) => [name, String(size), String(rows)]),
     );
   }
-  const rows = files.reduce((sum, file) => sum + file.rows, 0);
-  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const [rows, bytes] = [sumOf(files, "rows"), sumOf(files, "size")];
   const columns = ["rows_unloaded", "input_bytes", "output_bytes"].map(fixed);
   return smallResult(columns, [[rows, rows * width * 8, bytes].map(String)]);
 }

@@ -1,5 +1,6 @@
 import type { Execution } from "../execution.ts";
 import { openScope } from "../scope.ts";
+import { ROLES } from "../sessions.ts";
 import { cannotOperate, SnowflakeError } from "../snowflake-error.ts";
 import type { Cursor } from "../sql/cursor.ts";
 import { printName, quoteText } from "../sql/identifiers.ts";
@@ -13,8 +14,11 @@ export function use({ session, warehouse }: Execution, cursor: Cursor): string {
   cursor.expect("USE");
   if (cursor.take("SECONDARY", "ROLES")) return DONE;
   if (cursor.take("WAREHOUSE")) session.warehouse = cursor.identifier();
-  else if (cursor.take("ROLE")) session.role = cursor.identifier();
-  else {
+  else if (cursor.take("ROLE")) {
+    const role = cursor.identifier();
+    if (!ROLES.has(role)) throw cannotOperate();
+    session.role = role;
+  } else {
     const kind = cursor.take("DATABASE") ? "DATABASE" : cursor.take("SCHEMA") ? "SCHEMA" : undefined;
     const path = cursor.path();
     const [last = "", before] = path.toReversed();

@@ -105,6 +105,19 @@ describe("a query that lasts", () => {
     expect(await client.connection.getQueryStatus(queryId)).toBe("ABORTED");
   });
 
+  test("too long for the session is ended, and told from one that somebody cancelled", async () => {
+    const reached = (seconds: string) => ({
+      ...{ code: "000630", sqlState: "57014" },
+      message: `Statement reached its statement or warehouse timeout of ${seconds} second(s) and was canceled.`,
+    });
+    await client.rows("ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 1");
+    await expect(client.rows("SELECT SYSTEM$WAIT(600)")).rejects.toMatchObject(reached("1"));
+    const long = "SELECT COUNT(*) FROM flights a JOIN flights b ON a.delay < b.delay AND a.distance <> b.distance";
+    await expect(client.rows(long)).rejects.toMatchObject(reached("1"));
+    await client.rows("ALTER SESSION UNSET STATEMENT_TIMEOUT_IN_SECONDS");
+    expect(await client.rows("SELECT SYSTEM$WAIT(1) w")).toEqual([{ W: "waited 1 seconds" }]);
+  });
+
   test("can be left to itself and asked about later", async () => {
     const statement = await client.statement("SELECT SYSTEM$WAIT(0.2) w, 7 seven", { asyncExec: true });
     const queryId = statement.getQueryId();

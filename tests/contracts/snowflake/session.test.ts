@@ -38,6 +38,31 @@ describe("a login", () => {
     await expect(wrong).rejects.toMatchObject({ code: "390100" });
   });
 
+  test("takes the roles that there are, and neither opens nor changes a session for another", async () => {
+    const login = { ...base(), username: LOGIN.login, password: LOGIN.password };
+    await expect(connectSnowflake({ ...login, role: "nobody" })).rejects.toMatchObject({
+      code: "390189",
+      message: expect.stringContaining(
+        "Role 'NOBODY' specified in the connect string does not exist or not authorized.",
+      ),
+    });
+    const client = await connectSnowflake({ ...login, role: "sysadmin" });
+    await expect(client.rows("USE ROLE nobody")).rejects.toMatchObject({ code: "002043", sqlState: "02000" });
+    expect(await client.rows("SELECT CURRENT_ROLE() r")).toEqual([{ R: "SYSADMIN" }]);
+    await client.rows("USE ROLE public");
+    expect(await client.rows("SELECT CURRENT_ROLE() r")).toEqual([{ R: "PUBLIC" }]);
+    await client.destroy();
+  });
+
+  test("leaves the place of a database that there is not empty", async () => {
+    const client = await connectSnowflake({
+      ...{ ...base(), database: "NOWHERE" },
+      ...{ username: LOGIN.login, password: LOGIN.password },
+    });
+    expect(await client.rows("SELECT CURRENT_DATABASE() d, CURRENT_SCHEMA() s")).toEqual([{ D: null, S: null }]);
+    await client.destroy();
+  });
+
   test("by key pair is accepted for the user's own key alone", async () => {
     const jwt = { ...base(), username: "SYNC", authenticator: "SNOWFLAKE_JWT" };
     const client = await connectSnowflake({ ...jwt, privateKey });

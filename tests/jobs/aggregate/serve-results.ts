@@ -33,7 +33,6 @@ export async function serveResults() {
       mode,
       tasks,
       bucket,
-      endpoint: served.url,
       progress: new AggregateProgress(),
       signal: new AbortController().signal,
       ...options,

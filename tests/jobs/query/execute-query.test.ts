@@ -76,9 +76,9 @@ test("a preview of wide rows stays small", async () => {
 });
 
 test("CSV tells NULL from an empty text and quotes what needs it", async () => {
-  const sql = `SELECT NULL AS a, '' AS b, 'x,"y"' AS c, 'two' || chr(10) || 'lines' AS "d,e", 1.50 AS f, true AS g, [1, NULL] AS h`;
+  const sql = `SELECT NULL AS a, '' AS b, 'x,"y"' AS c, 'two' || chr(10) || 'lines' AS "d,e", 1.50 AS f, true AS g, [1, NULL] AS h, -0.0::DOUBLE AS i`;
   const { object } = await scene.run({ sql, format: "csv" });
-  expect(await scene.read(object)).toBe('a,b,c,"d,e",f,g,h\n,"","x,""y""","two\nlines",1.5,true,"[1,null]"\n');
+  expect(await scene.read(object)).toBe('a,b,c,"d,e",f,g,h,i\n,"","x,""y""","two\nlines",1.5,true,"[1,null]",-0.0\n');
 });
 
 test("columns of the same name are told apart", async () => {
@@ -92,6 +92,21 @@ test.each([
     "numbers beyond a double",
     "SELECT 9007199254740993 AS a, 1.00000000000000000001 AS b",
     [{ a: "9007199254740993", b: "1.00000000000000000001" }],
+  ],
+  [
+    "every value of structs and lists",
+    "SELECT row(1, 2) AS a, {'2': 'a', '1': row(-0.0::DOUBLE, 'infinity'::DATE)} AS b, {'__proto__': 1}::VARIANT AS c",
+    [{ a: "[1,2]", b: '{"2":"a","1":[-0.0,"infinity"]}', c: '{"__proto__":1}' }],
+  ],
+  [
+    "the sign of zero",
+    "SELECT -0.0::DOUBLE AS a, round(-0.2::DOUBLE) AS b, 0.0::DOUBLE AS c",
+    [{ a: -0, b: -0, c: 0 }],
+  ],
+  [
+    "dates that never come",
+    "SELECT 'infinity'::DATE AS a, '-infinity'::DATE AS b",
+    [{ a: "infinity", b: "-infinity" }],
   ],
   ["no numbers", "SELECT 'NaN'::DOUBLE AS a, '-inf'::DOUBLE AS b", [{ a: "NaN", b: "-Infinity" }]],
   ["instants", "SELECT TIMESTAMPTZ '2001-02-03 04:05:06+02' AS a", [{ a: "2001-02-03T02:05:06Z" }]],
@@ -124,15 +139,21 @@ test.each([
   await expect(scene.run({ sql, parameters })).rejects.toEqual(failure("sql_error", message));
 });
 
-test("a name that several tables have must be written with its schema, unless one is written exactly so", async () => {
-  const others = [await scene.addTable("A", "T", "SELECT 1 AS x"), await scene.addTable("B", "t", "SELECT 2 AS x")];
-  const read = async (sql: string) => (await scene.run({ sql, snapshots: others })).preview;
-  expect(await read("SELECT x FROM t")).toEqual([[2]]);
-  expect(await read("SELECT x FROM T")).toEqual([[1]]);
-  expect(await read('SELECT x FROM "b"."T"')).toEqual([[2]]);
-  const third = await scene.addTable("C", "T", "SELECT 3 AS x");
-  await expect(scene.run({ sql: "SELECT x FROM T", snapshots: [...others, third] })).rejects.toEqual(
-    failure("sql_error", /"T" may be any of A\.T, C\.T\. Write which/),
+test("a name that several tables have must be written with its schema, lest another grant changes what it means", async () => {
+  const upper = await scene.addTable("A", "T", "SELECT 1 AS x");
+  const lower = await scene.addTable("B", "t", "SELECT 2 AS x");
+  const other = await scene.addTable("A", "t", "SELECT 3 AS x");
+  const read = async (sql: string, snapshots: QuerySnapshot[]) => (await scene.run({ sql, snapshots })).preview;
+  expect(await read("SELECT x FROM t", [upper])).toEqual([[1]]);
+  for (const sql of ["SELECT x FROM t", "SELECT x FROM T"])
+    await expect(scene.run({ sql, snapshots: [upper, lower] })).rejects.toEqual(
+      failure("sql_error", /"[tT]" may be any of A\.T, B\.t\. Write which/),
+    );
+  expect(await read('SELECT x FROM "b"."T"', [upper, lower])).toEqual([[2]]);
+  expect(await read("SELECT x FROM A.T", [upper, other])).toEqual([[1]]);
+  expect(await read("SELECT x FROM A.t", [upper, other])).toEqual([[3]]);
+  await expect(scene.run({ sql: "SELECT x FROM a.t", snapshots: [upper, other] })).rejects.toEqual(
+    failure("sql_error", /"a\.t" may be any of A\.T, A\.t\./),
   );
 });
 
@@ -147,6 +168,13 @@ test("an error tells the line, the place and the columns that there are, and no 
   await expect(scene.run({ sql: "SELECT 1 +\n FORM", snapshots: [] })).rejects.toEqual(failure("sql_error", /"FORM"/));
   await expect(scene.run({ sql: "SELEC 1" })).rejects.toEqual(
     failure("sql_error", /^Parser Error[\s\S]*LINE 1: SELEC 1\n +\^/),
+  );
+});
+
+test("an error echoes what was written as it was, whatever that is like", async () => {
+  const sql = "SELECT 'é', snapshot_0.main.data.x FROM flights";
+  await expect(scene.run({ sql, snapshots: [flights] })).rejects.toEqual(
+    failure("sql_error", /\n\nLINE 1: SELECT 'é', snapshot_0\.main\.data\.x FROM flights\n {20}\^/),
   );
 });
 

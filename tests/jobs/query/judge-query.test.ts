@@ -7,6 +7,8 @@ const GRANTS = [
   { schema: "PUBLIC", table: "FLIGHTS" },
   { schema: "PUBLIC", table: "AIRPORTS" },
   { schema: "Geo", table: "airports" },
+  { schema: "PUBLIC", table: "WEATHER" },
+  { schema: "PUBLIC", table: "weather" },
 ];
 
 let duckdb: DuckDBConnection;
@@ -25,8 +27,8 @@ test.each([
   ["FROM public.flights f, FLIGHTS g", ["public 0", "main 0"]],
   ["FROM Flights, fLIGHTS", ["main 0"]],
   ["FROM geo.AIRPORTS", ["geo 2"]],
-  ['FROM "airports"', ["main 2"]],
-  ['FROM "AIRPORTS"', ["main 1"]],
+  ['FROM "Geo"."Airports"', ["Geo 2"]],
+  ["FROM public.airports", ["public 1"]],
   ["WITH flights AS (SELECT 1) FROM flights", []],
   ["WITH flights AS (FROM flights) FROM FLIGHTS", ["main 0"]],
   ["WITH a AS (FROM flights), b AS (FROM a) FROM b JOIN geo.airports ON true", ["main 0", "geo 2"]],
@@ -65,6 +67,33 @@ test("a place in a text of many bytes and lines is found", async () => {
   await expect(judge(sql)).rejects.toThrow(
     "The function getenv may not be called in a query.\n\nLINE 2:        getenv('x')\n               ^",
   );
+});
+
+test.each([
+  ["airports", "PUBLIC.AIRPORTS, Geo.airports"],
+  ["AIRPORTS", "PUBLIC.AIRPORTS, Geo.airports"],
+  ["public.Weather", "PUBLIC.WEATHER, PUBLIC.weather"],
+])("%s, which is several tables ignoring case, is refused with the names that tell them apart", async (name, names) => {
+  await expect(judge(`FROM ${name}`)).rejects.toMatchObject({
+    code: "sql_error",
+    message: expect.stringContaining(`"${name}" may be any of ${names}. Write which, with its schema, and its letters`),
+  });
+});
+
+test("a name with its schema that is written exactly so is that table, whatever others are called", async () => {
+  expect(await judge("FROM PUBLIC.WEATHER")).toEqual([{ grant: 3, schema: "PUBLIC" }]);
+  expect(await judge("FROM PUBLIC.weather")).toEqual([{ grant: 4, schema: "PUBLIC" }]);
+});
+
+test.each(["1e400", "-1e400", "1e999 + 1"])("a number that no double holds is told: %s", async (sql) => {
+  await expect(judge(`SELECT ${sql}, ':Infinity'`)).rejects.toMatchObject({
+    code: "sql_error",
+    message: expect.stringMatching(/^The query has a number that is too large for a DOUBLE/),
+  });
+});
+
+test("what is called Infinity in a text is none", async () => {
+  await expect(judge(`SELECT '":Infinity', 'infinity'::DOUBLE AS ":Infinity"`)).resolves.toEqual([]);
 });
 
 test("a part that is not known is refused", async () => {

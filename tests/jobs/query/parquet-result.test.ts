@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDuckdb } from "../../../jobs/snapshot/open-duckdb.ts";
-import { quoteText } from "../../../jobs/snapshot/quote-sql.ts";
+import { quoteText } from "../../../shared/quote-sql.ts";
 import { LIMITS, type QueryScene, SPOOL_BYTES, startQueryScene } from "./start-query-scene.ts";
 
 let scene: QueryScene;
@@ -44,12 +44,22 @@ test.each([
   ["'-inf'::FLOAT", "FLOAT", "-inf"],
   ["5e-324::DOUBLE", "DOUBLE", "5e-324"],
   ["0.1::FLOAT", "FLOAT", "0.1"],
+  ["-0.0::DOUBLE", "DOUBLE", "-0.0"],
   ["DATE '9999-12-31'", "DATE", "9999-12-31"],
   ["DATE '0044-03-15 (BC)'", "DATE", "0044-03-15 (BC)"],
+  ["'infinity'::DATE", "DATE", "infinity"],
+  ["'-infinity'::DATE", "DATE", "-infinity"],
   ["TIME '23:59:59.999999'", "TIME", "23:59:59.999999"],
   ["TIMESTAMP '1969-12-31 23:59:59.999999'", "TIMESTAMP", "1969-12-31 23:59:59.999999"],
   ["'2262-04-11 23:47:16.854775806'::TIMESTAMP_NS", "TIMESTAMP_NS", "2262-04-11 23:47:16.854775806"],
   ["TIMESTAMPTZ '2001-01-01 00:00:00+05:30'", "TIMESTAMP WITH TIME ZONE", "2000-12-31 18:30:00+00"],
+  ["TIMESTAMP '0044-03-15 (BC) 01:02:03'", "TIMESTAMP", "0044-03-15 (BC) 01:02:03"],
+  ["'infinity'::TIMESTAMP", "TIMESTAMP", "infinity"],
+  ["'-infinity'::TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE", "-infinity"],
+  ["'infinity'::TIMESTAMP_S", "TIMESTAMP", "infinity"],
+  ["'292278-12-22 00:00:00'::TIMESTAMP_S", "TIMESTAMP", "292278-12-22 00:00:00"],
+  ["'-infinity'::TIMESTAMP_MS", "TIMESTAMP", "-infinity"],
+  ["'infinity'::TIMESTAMP_NS", "TIMESTAMP_NS", "infinity"],
   ["'00112233-4455-6677-8899-aabbccddeeff'::UUID", "UUID", "00112233-4455-6677-8899-aabbccddeeff"],
   ["'\\x00\\xFFa'::BLOB", "BLOB", "\\x00\\xFFa"],
   ["'ünï \u0001 \"quoted\"\n\\'", "VARCHAR", 'ünï \u0001 "quoted"\n\\'],
@@ -59,6 +69,8 @@ test.each([
   ["'{\"a\": 1}'::JSON", "JSON", '{"a": 1}'],
   ["[1, NULL]", "VARCHAR", "[1,null]"],
   ["{'a': 1, 'b': ['x']}", "VARCHAR", '{"a":1,"b":["x"]}'],
+  ["row(1, row(2, 3))", "VARCHAR", "[1,[2,3]]"],
+  ["{'__proto__': 1}::VARIANT", "VARCHAR", '{"__proto__":1}'],
   ["INTERVAL 3 DAY", "VARCHAR", "3 days"],
   ["'b'::ENUM ('a', 'b')", "VARCHAR", "b"],
 ])("Parquet holds %s as %s", async (expression, type, text) => {
@@ -71,11 +83,14 @@ test("an empty result is a Parquet file with its columns", async () => {
   expect([rowCount, await readParquet(object)]).toEqual([0, { types: ["INTEGER", "VARCHAR"], rows: [] }]);
 });
 
-test("a number that Parquet cannot hold is told, with what to do", async () => {
-  const sql = "SELECT 170141183460469231731687303715884105727::HUGEINT AS big";
+test("a number that Parquet cannot hold is told with its column and what to do, and nothing of how it was tried", async () => {
+  const sql = `SELECT 1 AS a, NULL::HUGEINT AS b, 170141183460469231731687303715884105727::HUGEINT AS "the ""big"" one"
+    UNION ALL SELECT 2, 3, 4`;
   await expect(scene.run({ sql, format: "parquet" })).rejects.toMatchObject({
     code: "sql_error",
-    message: expect.stringContaining("Cast its column to VARCHAR or DOUBLE"),
+    message:
+      'Parquet cannot hold the value 170141183460469231731687303715884105727 of the column "the ""big"" one", a HUGEINT. ' +
+      "Cast it to VARCHAR or DOUBLE in the query, or ask for CSV or JSON.",
   });
 });
 

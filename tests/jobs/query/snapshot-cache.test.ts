@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,6 +108,23 @@ test("who stops waiting for a snapshot does not stop it for others", async () =>
   open();
   expect((await second).files).toHaveLength(1);
   expect(fetched).toEqual(["a"]);
+});
+
+test("of many snapshots each does not listen to the signal by itself, which Node takes for a leak", async () => {
+  let open: () => void = () => undefined;
+  gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const { signal } = new AbortController();
+  const pinned = cache.pin(
+    Array.from({ length: 20 }, (_, at) => snapshot(`many-${at}`, 1)),
+    signal,
+  );
+  await expect.poll(() => fetched).toHaveLength(20);
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  open();
+  expect((await pinned).files).toHaveLength(20);
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
 });
 
 test("a snapshot that cannot be fetched is fetched again by the next who asks", async () => {

@@ -50,6 +50,29 @@ describe("the job snowflake-catalog", () => {
     ]);
   });
 
+  it("lists all schemas that have the name in any case", async () => {
+    await lane.make(
+      ...['"my schema"', '"My Schema"'].map((name) => `CREATE SCHEMA ${name}`),
+      'CREATE TABLE "my schema"."my table" (A INT)',
+      'CREATE TABLE "my schema"."MY TABLE" (A INT)',
+    );
+    const { code, lines } = await look("MY SCHEMA");
+    expect(code, lines.join("\n")).toBe(0);
+    expect(
+      await lane.db.sql(
+        `select s.schema_name, array_agg(t.table_name order by t.table_name desc) as tables
+           from corral.source_schemas s left join corral.source_tables t using (schema_name)
+          where s.looked_for = 'MY SCHEMA' group by 1 order by 1 desc`,
+      ),
+    ).toEqual(
+      expect.arrayContaining([
+        { schema_name: "my schema", tables: expect.arrayContaining(["my table", "MY TABLE"]) },
+        { schema_name: "My Schema", tables: [null] },
+      ]),
+    );
+    await lane.make('DROP SCHEMA "my schema"', 'DROP SCHEMA "My Schema"');
+  });
+
   it("says that there is no such schema", async () => {
     await lane.db.sql("alter table corral.runs alter column max_attempts set default 1");
     expect((await look("NOWHERE")).run).toMatchObject({

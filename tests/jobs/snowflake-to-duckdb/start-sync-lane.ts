@@ -60,7 +60,7 @@ export async function startSyncLane() {
   const server = await startSnowflake({
     port: 0,
     users: [{ ...LOGIN, publicKeyPem: publicKey, tokens: [TOKEN] }],
-    storage: { url: bucket.storage.apiEndpoint, bucket: bucket.name },
+    storage: { url: bucket.storage.apiEndpoint, bucket: bucket.name, integration: "GCS" },
   });
   const env = {
     TMPDIR: folder,

@@ -194,6 +194,14 @@ describe("a sync that fails leaves the last snapshot, and says why", () => {
       "SNOWFLAKE_STORAGE_INTEGRATION",
     ],
     [
+      "Snowflake has no such integration",
+      "WEATHER",
+      { path: "unload" },
+      { SNOWFLAKE_STORAGE_INTEGRATION: "corral" },
+      "snowflake_error",
+      "Integration 'CORRAL' does not exist or not authorized",
+    ],
+    [
       "the key cannot say what is new",
       "WEATHER",
       { strategy: "incremental", incremental_key: "nothing" },

@@ -37,10 +37,6 @@ describe("planChunks", () => {
       }
   });
 
-  it("makes ten chunks when nothing is said", () => {
-    expect(planChunks(1000, { chunks: null, rowsPerChunk: null }).count).toBe(10);
-  });
-
   it("names chunks so that they sort as their numbers do", () => {
     const few = planChunks(3, { chunks: 3, rowsPerChunk: null });
     const many = planChunks(2_000_000, { chunks: 1_000_000, rowsPerChunk: null });

@@ -12,7 +12,10 @@ import { openBucket } from "../../../shared/cloud/storage.ts";
 
 const BUCKET = "split-bucket";
 
-export type SplitWishes = Partial<Omit<SplitDeps, "task">> & Partial<SplitDeps["task"]>;
+export type SplitWishes = Partial<Omit<SplitDeps, "task"> & Omit<SplitDeps["task"], "dataUrl" | "wish">> & {
+  chunks?: number;
+  rowsPerChunk?: number;
+};
 
 /** A bucket on a server of its own, and splits that run in this process. */
 export async function startSplitScene() {
@@ -36,13 +39,14 @@ export async function startSplitScene() {
       return `gs://${BUCKET}/${object}`;
     },
 
-    /** Splits data for a job of its own unless one is named; resolves to what was made. */
+    /** Splits data for a job of its own unless one is named, into ten chunks; resolves to what was made. */
     async split(dataUrl: string, wishes: SplitWishes = {}) {
-      const { jobId = ++jobs, chunks = null, rowsPerChunk = null, dataFile = null, ...deps } = wishes;
+      const { jobId = ++jobs, chunks = 10, rowsPerChunk, dataFile = null, ...deps } = wishes;
+      const wish = rowsPerChunk === undefined ? { chunks, rowsPerChunk: null } : { chunks: null, rowsPerChunk };
       const tasks = new Map<number, StoredChunk>();
       const lines: string[] = [];
       const made = await splitDataset({
-        task: { jobId, dataUrl, dataFile, chunks, rowsPerChunk },
+        task: { jobId, dataUrl, dataFile, wish },
         bucket,
         allowed: new Set(),
         progress: new SplitProgress(),

@@ -179,6 +179,7 @@ describe("a text that cannot be split is refused", () => {
 
   it.each([
     ["page.csv.html", "<!DOCTYPE html><html></html>", "it is a web page. Give the URL of the file itself."],
+    ["data.csv", "<!DOCTYPE html>\n<html>\n</html>\n", "it is a web page. Give the URL of the file itself."],
     ["data.json", '[\n{"a":1}\n]', "it is one JSON value. Write one JSON object per line."],
     ["data.json", '{\n"a":1\n}', "it is one JSON value. Write one JSON object per line."],
     ["picture", Buffer.from("89504e470d0a1a0a0000000d49484452", "hex"), "it is neither CSV, TSV, JSONL nor Parquet."],

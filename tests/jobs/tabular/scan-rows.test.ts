@@ -81,6 +81,20 @@ describe("detectContent", () => {
     expect(detectContent("a.csv", Buffer.from("PK\x03\x04", "latin1"))).toBe("zip");
   });
 
+  it.each(["<!DOCTYPE html>\n<html>", "\ufeff\n <html lang=en>", '<?xml version="1.0"?>\n<Error>'])(
+    "knows a web page under any name: %s",
+    (page) => {
+      for (const name of ["r.csv", "r.tsv", "r.jsonl", "r"])
+        expect(detectContent(name, Buffer.from(page))).toBe("html");
+    },
+  );
+
+  it("believes a name before text that is not unmistakable", () => {
+    expect(detectContent("a.csv", Buffer.from('{"a":1}\n'))).toBe("csv");
+    expect(detectContent("a", Buffer.from('{"a":1}\n'))).toBe("jsonl");
+    expect(detectContent("a.csv", Buffer.from("<b>,c\n1,2\n"))).toBe("csv");
+  });
+
   it("takes text that is cut off inside a character for text", () => {
     expect(detectContent("data", Buffer.from("a,b\n1,😀").subarray(0, -2))).toBe("csv");
     expect(detectContent("data", Buffer.from([0x61, 0x2c, 0xff, 0x0a]))).toBe("binary");

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Agent, request as openRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeThenRead } from "../write-then-read.ts";
 import { type Beacon, type ServedFunctions, serveFunctions, startBeacon } from "./functions-project.ts";
 
 const ECHO = `Deno.serve(async (request) => {
@@ -173,6 +174,12 @@ describe("a call through the gateway", () => {
     agent.destroy();
   });
 
+  test("may be answered before its body was read when the client reads nothing before it has written all", async () => {
+    const answer = await writeThenRead("POST", `${functions.url}/early/unread`, 50_000_000);
+    expect(answer).toContain("HTTP/1.1 413 ");
+    expect(answer).toContain("too large");
+  });
+
   test("is aborted in the function when the client leaves", async () => {
     const leaving = new AbortController();
     const call = fetch(`${functions.url}/abandoned`, { signal: leaving.signal });
@@ -215,6 +222,12 @@ describe("a call that the gateway refuses", () => {
     const response = await fetch(`${functions.url}/preflight`, { method: "OPTIONS" });
     expect(response.status).toBe(204);
     expect(response.headers.get("access-control-allow-origin")).toBe("https://console.example");
+  });
+
+  test("has a large body that the client writes to its end before it reads", async () => {
+    expect(await writeThenRead("POST", `${functions.url}/missing`, 20_000_000)).toContain("NOT_FOUND");
+    expect(await writeThenRead("POST", `${functions.url}/preflight`, 20_000_000)).toContain("UNAUTHORIZED");
+    expect(await writeThenRead("POST", new URL("/nowhere", functions.url), 20_000_000)).toContain("no Route matched");
   });
 
   test("is for a path that nothing serves", async () => {

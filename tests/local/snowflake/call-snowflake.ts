@@ -22,7 +22,10 @@ const result = z.object({
   ),
   rowset: z.array(z.array(z.string().nullable())),
   total: z.number(),
+  chunks: z.array(z.object({ url: z.string(), rowCount: z.number(), uncompressedSize: z.number() })).default([]),
+  chunkHeaders: z.record(z.string(), z.string()).default({}),
 });
+const rows = z.array(z.array(z.string().nullable()));
 const refused = z.object({ errorCode: z.string(), sqlState: z.string(), line: z.number(), pos: z.number() });
 
 /** Speaks the protocol by hand, so that cells can be seen as they are on the wire. */
@@ -52,6 +55,20 @@ export async function callSnowflake(url: string, place = "databaseName=CORRAL&sc
     /** The cells of a statement that must succeed. */
     async cells(sqlText: string, more: object = {}) {
       return (await this.run(sqlText, more)).rowset;
+    },
+
+    /** A result with all of its rows, and how many came with the reply and with each chunk. */
+    async whole(sqlText: string) {
+      const { rowset, chunks, chunkHeaders, total } = await this.run(sqlText);
+      const cells = [...rowset];
+      for (const { url, rowCount, uncompressedSize } of chunks) {
+        const text = await (await fetch(url, { headers: chunkHeaders })).text();
+        const piece = rows.parse(JSON.parse(`[${text}]`));
+        if (piece.length !== rowCount || Buffer.byteLength(text) !== uncompressedSize)
+          throw new Error(`not as announced: ${url}`);
+        for (const row of piece) cells.push(row);
+      }
+      return { cells, total, counts: [rowset.length, ...chunks.map(({ rowCount }) => rowCount)] };
     },
 
     /** The refusal of a statement that must fail. */

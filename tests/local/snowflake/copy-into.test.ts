@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Caller, callSnowflake } from "./call-snowflake.ts";
 import { BUCKET, serveSnowflake } from "./serve-snowflake.ts";
 
@@ -137,14 +137,62 @@ test("a moment of the past is unloaded as it was", async () => {
   expect(await readBack("SELECT A FROM FILES")).toEqual([{ A: "1" }]);
 });
 
+describe("MAX_FILE_SIZE", () => {
+  const files = async (source: string, options: string) =>
+    (await snowflake.cells(unload("m/", source, `${options} HEADER = TRUE DETAILED_OUTPUT = TRUE`))).map(
+      ([name, size, rows]) => ({ name: `m/${name}`, size: Number(size), rows: Number(rows) }),
+    );
+
+  test("of little more than a file's own costs makes many files, which hold all rows", async () => {
+    const written = await files("airports", "MAX_FILE_SIZE = 20000");
+    expect(written.length).toBeGreaterThan(6);
+    expect(Math.max(...written.map(({ size }) => size))).toBeLessThan(40_000);
+    expect(written.map(({ name }) => name).sort()).toEqual(await names());
+    const [[count, texts] = []] = await snowflake.cells("SELECT COUNT(*), SUM(LENGTH(name)) FROM airports");
+    expect(await readBack("SELECT count(*)::VARCHAR AS n, sum(length(NAME))::VARCHAR AS t FROM FILES")).toEqual([
+      { n: count, t: texts },
+    ]);
+    expect(await readBack("SELECT column_name FROM (DESCRIBE SELECT * FROM FILES)")).toHaveLength(7);
+  });
+
+  test("of 16 MB is what nobody asked for, and one that fits is one file", async () => {
+    const wide =
+      "(SELECT SHA2(SEQ8()::VARCHAR) || SHA2((-SEQ8())::VARCHAR) t FROM TABLE(GENERATOR(ROWCOUNT => 400000)))";
+    const written = await files(wide, "");
+    expect(written.length).toBeGreaterThan(1);
+    expect(Math.max(...written.map(({ size }) => size))).toBeLessThan(32 * 1024 ** 2);
+    await served.bucket.deleteFiles();
+    expect(await files(wide, "MAX_FILE_SIZE = 134217728")).toHaveLength(1);
+  });
+
+  test("holds the one file of SINGLE, or none is written", async () => {
+    const sql = unload("s", "airports", "SINGLE = TRUE MAX_FILE_SIZE = 20000");
+    expect(await snowflake.refusal(sql)).toMatchObject({ errorCode: "100102" });
+    expect(await names()).toEqual([]);
+  });
+});
+
 test("other buckets, formats and a missing integration are refused", async () => {
   const copies = [
-    "COPY INTO 'gcs://elsewhere/x/' FROM airports STORAGE_INTEGRATION = g FILE_FORMAT = (TYPE = PARQUET)",
+    "COPY INTO 'gcs://elsewhere/x/' FROM airports STORAGE_INTEGRATION = gcs FILE_FORMAT = (TYPE = PARQUET)",
     `COPY INTO 'gcs://${BUCKET}/x/' FROM airports FILE_FORMAT = (TYPE = PARQUET)`,
-    `COPY INTO 'gcs://${BUCKET}/x/' FROM airports STORAGE_INTEGRATION = g FILE_FORMAT = (TYPE = CSV)`,
-    `COPY INTO 's3://${BUCKET}/x/' FROM airports STORAGE_INTEGRATION = g FILE_FORMAT = (TYPE = PARQUET)`,
+    `COPY INTO 'gcs://${BUCKET}/x/' FROM airports STORAGE_INTEGRATION = gcs FILE_FORMAT = (TYPE = CSV)`,
+    `COPY INTO 's3://${BUCKET}/x/' FROM airports STORAGE_INTEGRATION = gcs FILE_FORMAT = (TYPE = PARQUET)`,
   ];
   const codes = await Promise.all(copies.map(async (sql) => (await snowflake.refusal(sql)).errorCode));
   expect(codes).toEqual(["091003", "003167", "000002", "001011"]);
   expect(await names()).toEqual([]);
+});
+
+test("the integration must be the one that there is, whose name is in capitals unless it is quoted", async () => {
+  const copy = (integration: string) => unload("i/", "airports", "").replace("= gcs ", `= ${integration} `);
+  const missing = (name: string) => ({
+    ...{ errorCode: "002003", sqlState: "02000" },
+    message: `SQL compilation error:\nIntegration '${name}' does not exist or not authorized.`,
+  });
+  expect(await snowflake.refusal(copy("corral"))).toMatchObject(missing("CORRAL"));
+  expect(await snowflake.refusal(copy('"gcs"'))).toMatchObject(missing('"gcs"'));
+  expect(await names()).toEqual([]);
+  await snowflake.run(copy('"GCS"'));
+  expect(await names()).toHaveLength(1);
 });

@@ -18,7 +18,7 @@ export async function serveSnowflake(options: Partial<SnowflakeOptions> = {}) {
       port,
       dir: join(folder, "data"),
       users: [LOGIN],
-      storage: { url: storage.url, bucket: BUCKET },
+      storage: { url: storage.url, bucket: BUCKET, integration: "GCS" },
       log: (line) => void log.push(line),
       ...options,
     });
@@ -27,6 +27,8 @@ export async function serveSnowflake(options: Partial<SnowflakeOptions> = {}) {
   return {
     url,
     bucket,
+    /** Where results and files on their way out are. */
+    scratch: join(folder, "data", "scratch"),
     log,
     get server() {
       return server;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeThenRead } from "../write-then-read.ts";
 import { type Served, serveStorage } from "./serve-storage.ts";
 
 const bytes = randomBytes(5000);
@@ -175,6 +176,15 @@ describe("a refusal", () => {
         "GET /storage/v1/b/http/o/data HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
     );
     expect([...answer.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status)).toEqual(["404", "200"]);
+  });
+
+  test.each([
+    ["POST", "/upload/storage/v1/b/http/o?uploadType=media&name=data&ifGenerationMatch=0", 412],
+    ["PUT", "/upload/storage/v1/b/http/o?upload_id=none", 404],
+    ["PATCH", "/storage/v1/b/http/o/data", 400],
+    ["PUT", "/http/data", 403],
+  ])("reaches a client that writes a large body to its end before it reads: %s %s", async (method, path, status) => {
+    expect(await writeThenRead(method, served.url + path, 50_000_000)).toContain(`HTTP/1.1 ${status} `);
   });
 });
 

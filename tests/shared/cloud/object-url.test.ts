@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gsUrl, parseObjectUrl } from "../../../shared/cloud/object-url.ts";
+import { gsUrl, parseGsUrl, parseObjectUrl, toKeptUrl } from "../../../shared/cloud/object-url.ts";
 
 const LOCAL = "http://127.0.0.1:9199";
 const object = "jobs/7/data/weather data.csv";
@@ -17,6 +17,13 @@ test.each([
   `https://storage.googleapis.com/storage/v1/b/corral/o/${inOne}?alt=media`,
   `https://storage.googleapis.com/download/storage/v1/b/corral/o/${inOne}?alt=media&generation=1`,
   `https://www.googleapis.com/storage/v1/b/corral/o/${inOne}`,
+  `https://STORAGE.googleapis.com/corral/${inOne}`,
+  `https://storage.googleapis.com./corral/${encoded}`,
+  `https://storage.googleapis.com.:443/corral/${encoded}`,
+  `https://corral.storage.googleapis.com./${encoded}`,
+  `https://ada:lovelace@storage.googleapis.com/corral/${encoded}`,
+  `https://storage.googleapis.com/other/../corral/${encoded}`,
+  `http://0x7f.1:9199/corral/${encoded}`,
   `${LOCAL}/corral/${encoded}?X-Goog-Date=20261121T000000Z`,
   `${LOCAL}/storage/v1/b/corral/o/${inOne}?alt=media`,
   `${LOCAL}/download/storage/v1/b/corral/o/${inOne}`,
@@ -54,6 +61,35 @@ test("another bucket's object is told as such", () => {
 
 test("what gsUrl writes reads back, whatever is in the name", () => {
   for (const name of ["a b/ü%20?#.csv", "x//y", "line\nbreak"]) {
-    expect(parseObjectUrl(gsUrl({ bucket: "corral", object: name }))).toEqual({ bucket: "corral", object: name });
+    const written = gsUrl({ bucket: "corral", object: name });
+    expect(parseObjectUrl(written)).toEqual({ bucket: "corral", object: name });
+    expect(parseGsUrl(written)).toEqual({ bucket: "corral", object: name });
   }
+});
+
+test.each([
+  `https://storage.googleapis.com/corral/${encoded}`,
+  `https://corral.storage.googleapis.com/${encoded}`,
+  `${LOCAL}/corral/${encoded}`,
+  `GS://corral/${encoded}`,
+  ` gs://corral/${encoded}`,
+  "gs://corral/",
+])("%s in a row names no object", (url) => {
+  expect(parseGsUrl(url)).toBeUndefined();
+});
+
+test.each([
+  [`gs://corral/${object}`, `gs://corral/${object}`],
+  [`https://storage.googleapis.com/corral/${encoded}?X-Goog-Signature=00`, `gs://corral/${object}`],
+  [`${LOCAL}/corral/${encoded}`, `gs://corral/${object}`],
+  [`gs://other/${object}`, `gs://other/${object}`],
+  ["https://storage.googleapis.com/other/a%20b", "https://storage.googleapis.com/other/a%20b"],
+  ["HTTPS://Example.org", "https://example.org/"],
+  ["https://ex\nample.org/a\tb c", "https://example.org/ab%20c"],
+  ["https://example.org\\@127.0.0.1/", "https://example.org/@127.0.0.1/"],
+  // What would become gs:// by being spelt properly was not judged as such.
+  [`GS://corral/${object}`, `GS://corral/${object}`],
+  ["not a url", "not a url"],
+])("%s is written down as %s", (url, kept) => {
+  expect(toKeptUrl(url, { bucket: "corral", endpoint: LOCAL })).toBe(kept);
 });

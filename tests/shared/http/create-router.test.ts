@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { AppEnv } from "../../../shared/http/app-env.ts";
 import { createRoute, createRouter, jsonBody, jsonReply, refusals } from "../../../shared/http/create-router.ts";
+import { prepareApp } from "../../../shared/http/prepare-app.ts";
 
 const cow = z
   .object({ name: z.string().regex(/^\p{L}+$/u), brand: z.string().regex(/^[a-z]\/[a-z]$/) })
@@ -45,6 +46,42 @@ test.for([
   const init = { method: "POST", body, headers: { "content-type": "application/json" } };
   expect((await createApp(strict).request("/api/herd", init)).status).toBe(200);
   expect((await createApp(strict).request("/api/herd/", init)).status).toBe(status);
+});
+
+describe("a form", () => {
+  const form = z.object({ name: z.string(), file: z.instanceof(File) });
+  const route = createRoute({
+    method: "post",
+    path: "/herd",
+    request: { body: { content: { "multipart/form-data": { schema: form } }, required: true } },
+    responses: refusals,
+  });
+  const app = createRouter<AppEnv>();
+  prepareApp(app);
+  app.openapi(route, (): never => {
+    throw new Error("Nobody calls it well");
+  });
+  const faultsOf = async (init: RequestInit) => {
+    const reply = await app.request("/herd", { method: "POST", ...init });
+    expect(reply.status).toBe(422);
+    return (await reply.json()).detail;
+  };
+
+  test("that cannot be read is told so, and not that it is no JSON", async () => {
+    const headers = { "content-type": "multipart/form-data; boundary=x" };
+    const msg = "The form cannot be read: its parts are not as its content type announces them";
+    expect(await faultsOf({ headers, body: "name=Berta" })).toEqual([{ loc: ["body"], msg, type: "form_invalid" }]);
+  });
+
+  test("with a field that comes twice is told so", async () => {
+    const body = new FormData();
+    for (const name of ["Berta", "Alma"]) {
+      body.append("name", name);
+      body.append("file", new File([name], name));
+    }
+    const [msg, type] = ["Field given more than once", "repeated"];
+    expect(await faultsOf({ body })).toEqual(["name", "file"].map((field) => ({ loc: ["body", field], msg, type })));
+  });
 });
 
 describe("a description", () => {

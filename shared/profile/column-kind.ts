@@ -51,7 +51,7 @@ const TIMES: Record<string, Ordinal> = {
   TIMESTAMP_NS: {
     toOrdinal: (column) => `epoch_ns(${column})::DOUBLE`,
     fromOrdinal: (ordinal) => `make_timestamp_ns(${rounded(withinNanoseconds(ordinal))})`,
-    isFinite: null,
+    isFinite: (column) => finite(`${column}::TIMESTAMP`),
     isWhole: false,
   },
   TIME: {
