@@ -177,7 +177,7 @@ describe("an agent that leaves", () => {
     await completeTask(db, agent, done.task_id);
     expect(await deregister(agent)).toEqual({ outcome: "deregistered", tasks_returned: 2 });
     expect(await deregister(agent)).toEqual({ outcome: "agent_not_found", tasks_returned: 0 });
-    expect(await completeTask(db, agent, held[0]?.task_id)).toMatchObject({ outcome: "agent_not_found" });
+    expect(await completeTask(db, agent, held[0]?.task_id)).toMatchObject({ outcome: "task_not_assigned" });
     expect(await taskOf(db, held[0]?.task_id)).toMatchObject({ state: "PENDING", failures: 0, reasons: [] });
     expect([(await claimTask(db)).task, (await claimTask(db)).task]).toEqual(held.map(({ task_id }) => task_id));
     expect(await taskOf(db, done.task_id)).toMatchObject({ state: "COMPLETED" });

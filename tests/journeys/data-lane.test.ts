@@ -50,6 +50,15 @@ describe("the data lane, end to end", () => {
     });
   });
 
+  test("a profile that is computed anew is the one that the sync has computed", async () => {
+    for (const table_name of ["WEATHER", "BIRDSTRIKES"]) {
+      const synced = await ask(cloud, "data/profile", { token: admin, body: { table_name } });
+      const anew = { table_name, force_refresh: true };
+      const refreshed = await ask(cloud, "data/profile", { token: admin, body: anew, headers: { prefer: "wait=60" } });
+      expect(refreshed).toMatchObject({ status: 200, body: { ...synced.body, source: "query" } });
+    }
+  });
+
   test("an error tells where it is, and which columns there are", async () => {
     const { body } = await query(ada, "select stat, count(*)\n  from airports group by 1");
     expect(body).toMatchObject({ status: "failed", error_code: "sql_error" });

@@ -271,7 +271,7 @@ test("a table of 2,000 columns has both", async () => {
   expect(profile.columns[1999]).toMatchObject({ min: 1999, max: 3198, distinct_count: 1200 });
   expect(sample).toMatchObject({ is_first_cut: true, is_random_cut: true });
   expect(sample.random.length).toBeGreaterThan(100);
-});
+}, 180_000);
 
 test("a table larger than the memory that DuckDB may have has both", async () => {
   duckdb = await scratch.open("large.duckdb", { memoryMb: 100 });
