@@ -19,13 +19,15 @@ export interface LoadOptions {
 /** So much at a time: DuckDB reads files side by side, and the disk holds the rest only once. */
 const BATCH_BYTES = 512 * 1024 ** 2;
 
-/** Makes a table of staged rows; resolves to how many it has. */
+/** Makes a table of staged rows, in any order, as Snowflake's have none; resolves to how many it has. */
 export async function loadStaged(options: LoadOptions): Promise<number> {
   const { connection, table, columns, files, signal, onRows, onBytes } = options;
   const fields = columns.map(({ name, type }) => `${quoteName(name)} ${type}`);
   await connection.run(`CREATE TABLE ${table} (${fields.join(", ")})`);
   const values = columns.map(({ sql }) => sql).join(",\n");
   let rows = 0;
+  // Each thread then writes groups of rows as it fills them; to keep the order takes a third more of the processor.
+  await connection.run("SET preserve_insertion_order = false");
   for await (const { batch, bytes } of inBatches(files)) {
     signal.throwIfAborted();
     const result = await connection.run(`INSERT INTO ${table} SELECT ${values} FROM ${parquetSql(batch)}`);
@@ -34,6 +36,7 @@ export async function loadStaged(options: LoadOptions): Promise<number> {
     onBytes(bytes);
     for (const file of batch) await rm(file);
   }
+  await connection.run("RESET preserve_insertion_order");
   return rows;
 }
 
