@@ -60,7 +60,10 @@ export class Agent {
     });
   }
 
-  /** Resolves to how many tasks were claimed and not completed; rejects with a Refusal when the server does not want this agent any more. */
+  /**
+   * Resolves to how many tasks were claimed and not completed; rejects with a Refusal when the server does not want this
+   * agent any more.
+   */
   async run(): Promise<number> {
     const { halt, once } = this.#deps;
     const stopAll = () => {

@@ -3,6 +3,7 @@ import { mkdir, readFile, realpath, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { claimName } from "../local/single-instance.ts";
+import { isMissing } from "./is-missing.ts";
 
 const entry = z.object({
   url: z.string(),
@@ -86,7 +87,7 @@ async function read(path: string): Promise<z.infer<typeof contents>> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return { agents: [] };
+    if (isMissing(error)) return { agents: [] };
     throw error;
   }
   try {

@@ -1,6 +1,7 @@
 import { lstat, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { isMissing } from "./is-missing.ts";
 import type { Task } from "./task.ts";
 import { TaskFailure } from "./task-failure.ts";
 import { downloadFile } from "./transfer.ts";
@@ -115,7 +116,7 @@ async function kindOf(path: string): Promise<string | null> {
     if (found.isSymbolicLink()) return "a link";
     return found.isDirectory() ? "a folder" : "no file";
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (isMissing(error)) return null;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { type Cell, toCsvField, toJson } from "../../shared/cell.ts";
+import { columnCells } from "../snapshot/nested-cells.ts";
 import type { OutputFormat } from "./messages.ts";
-import { columnCells } from "./nested-cells.ts";
 
 /** What a preview holds at most. */
 const PREVIEW_ROWS = 100;

@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { profileSql } from "../../shared/profile/profile-sql.ts";
 import { readProfile, type TableProfile } from "../../shared/profile/read-profile.ts";
-import { columnCells } from "../query/nested-cells.ts";
 import { interruptible } from "./ask-duckdb.ts";
+import { columnCells } from "./nested-cells.ts";
 import type { SnapshotColumn } from "./snapshot-column.ts";
 
 /** profile.json: what each column of a snapshot holds. */

@@ -15,7 +15,7 @@ export function snowflakeCode(error: unknown): string | undefined {
 }
 
 /** Does not exist, or is not ours to see. */
-export const isMissingObject = (error: unknown) => snowflakeCode(error) === "002003";
+const isMissingObject = (error: unknown) => snowflakeCode(error) === "002003";
 
 /** Nobody gets in with these: wrong, locked, expired, from a network that is not allowed. */
 const UNAUTHORIZED = /^3901(00|01|02|03|06|44|89|90|95)$|^3903\d\d$|^3904(22|31|32)$|^3942\d\d$|^40402\d$|^40405\d$/;

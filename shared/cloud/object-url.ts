@@ -34,9 +34,9 @@ export function toKeptUrl(
 const API_PATH = /^\/(?:download\/)?storage\/v1\/b\/([^/]+)\/o\/([^/]+)$/;
 
 /**
- * The object that a URL from outside names, in whatever way Cloud Storage lets it be named: `gs://`, the XML API by path or by host,
- * the console's `storage.cloud.google.com`, or the JSON API; at Google's address or at the configured one. Undefined for
- * any other URL. What a query says, a signature for one, does not count.
+ * The object that a URL from outside names, in whatever way Cloud Storage lets it be named: `gs://`, the XML API by path
+ * or by host, the console's `storage.cloud.google.com`, or the JSON API; at Google's address or at the configured one.
+ * Undefined for any other URL. What a query says, a signature for one, does not count.
  */
 export function parseObjectUrl(url: string, endpoint = GOOGLE_STORAGE): ObjectName | undefined {
   const written = parseGsUrl(url);

@@ -17,7 +17,7 @@ import {
   SQLNULL,
 } from "@duckdb/node-api";
 import { type Cell, toJson } from "../../shared/cell.ts";
-import { toCell } from "../snapshot/to-cell.ts";
+import { toCell } from "./to-cell.ts";
 
 /** Writes a value of one type as JSON. */
 type Writer = (value: DuckDBValue) => string;

@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { beforeAll, expect, test } from "vitest";
-import { columnCells } from "../../../jobs/query/nested-cells.ts";
+import { columnCells } from "../../../jobs/snapshot/nested-cells.ts";
 
 let duckdb: DuckDBConnection;
 beforeAll(async () => {
